@@ -1,11 +1,11 @@
-import { defineConfig } from "vitest/config";
-import type { Reporter } from "vitest/node";
+import { defineConfig } from 'vitest/config';
+import type { Reporter } from 'vitest/node';
 
 // Tests run the sources: no build first, and stack traces point at what was written.
-const conditions = ["@pawl/source", "node", "import", "module", "default"];
+const conditions = ['@pawl/source', 'node', 'import', 'module', 'default'];
 
 // No test may reach the real API by accident, whatever the developer's shell holds.
-for (const name of Object.keys(process.env)) if (name.startsWith("ANTHROPIC_")) delete process.env[name];
+for (const name of Object.keys(process.env)) if (name.startsWith('ANTHROPIC_')) delete process.env[name];
 
 /** Prints `N passed, N failed` alone on the last line, the line that CI reads. */
 const count: Reporter = {
@@ -13,13 +13,13 @@ const count: Reporter = {
     let [passed, failed, skipped] = [0, unhandledErrors.length, 0];
     for (const module of modules) {
       const states = [...module.children.allTests()].map((test) => test.result().state);
-      const failures = states.filter((state) => state === "failed").length;
+      const failures = states.filter((state) => state === 'failed').length;
       // A file that does not load, or a hook that throws, fails without a failed test.
       failed += failures === 0 && !module.ok() ? 1 : failures;
-      passed += states.filter((state) => state === "passed").length;
-      skipped += states.filter((state) => state === "skipped").length;
+      passed += states.filter((state) => state === 'passed').length;
+      skipped += states.filter((state) => state === 'skipped').length;
     }
-    console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+    console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   },
 };
 
@@ -27,14 +27,14 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "examples/*/test/**/*.test.ts", "test/**/*.test.ts"],
-    reporters: ["default", count],
+    include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    reporters: ['default', count],
     testTimeout: 15_000,
     hookTimeout: 15_000,
     // Every mock and fake timer left behind by a test ends with it.
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
-    coverage: { provider: "v8", include: ["packages/*/src/**/*.ts"], reporter: ["text-summary", "html"] },
+    coverage: { provider: 'v8', include: ['packages/*/src/**/*.ts'], reporter: ['text-summary', 'html'] },
   },
 });
