@@ -32,7 +32,8 @@ async function writeModules(modules: readonly MarkdownModule[]): Promise<void> {
 function toPages(text: string, modules: readonly MarkdownModule[]): string {
   let mapped = text;
   for (const module of modules) {
-    mapped = mapped.replaceAll(join(folder, fileOf(module)), module.page);
+    const file = join(folder, fileOf(module));
+    mapped = mapped.replaceAll(`file://${file}`, module.page).replaceAll(file, module.page);
     mapped = mapped.replaceAll(`${basename(folder)}/${fileOf(module)}`, module.page);
   }
   return mapped.replaceAll(/^(\S+\.md)\((\d+),(\d+)\)/gm, '$1:$2:$3');
@@ -64,13 +65,14 @@ const toRun = process.argv.includes('--run') ? modules.filter((module) => module
 
 await writeModules(modules);
 const problems = read.flatMap((page) => page.mistakes);
-problems.push(...(await typeCheck(modules)));
-if (problems.length === 0) problems.push(...(await runModules(toRun)));
+if (modules.length > 0) problems.push(...(await typeCheck(modules)));
+const checked = problems.length === 0;
+if (checked) problems.push(...(await runModules(toRun)));
 
 for (const problem of problems) console.error(problem.trimEnd());
 const unchecked = read.reduce((sum, page) => sum + page.unchecked, 0);
 console.log(
-  `${read.length} pages: ${modules.length} modules checked, ${toRun.length} run, ${unchecked} blocks opted out`,
+  `${read.length} pages: ${modules.length} modules checked, ${checked ? toRun.length : 0} run, ${unchecked} blocks opted out`,
 );
 if (problems.length > 0) process.exitCode = 1;
 else await rm(folder, { recursive: true });

@@ -2,7 +2,7 @@
  * Checks what would be published: packs each package, reads the tarball with publint and attw, and holds the promises
  * about what loading agent-loop costs. Needs a build. Run as `pnpm packages:check`.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { glob, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { importsOf } from './static-imports.ts';
@@ -47,16 +47,22 @@ async function checkLicence(pkg: WorkspacePackage): Promise<Problem[]> {
 
 /** Follows the static imports of the built root entry, as a runtime that is not Node would resolve them. */
 async function checkRootEntry(pkg: WorkspacePackage): Promise<Problem[]> {
-  const imports = await importsOf(pkg, 'dist/index.js');
+  const { builtins, unresolved } = await importsOf(pkg, ['dist/index.js']);
   return [
-    ...imports.builtins.map(
+    ...builtins.map(
       ({ name, from }) => `the root entry loads ${name} (in ${from}): it must run without Node`,
     ),
-    ...imports.packages
-      .filter(({ name }) => lazy.includes(name))
-      .map(({ name, from }) => `${name} is imported statically (in ${from}): load it on first use`),
-    ...imports.unresolved.map(({ name, from }) => `cannot resolve ${name} (in ${from})`),
+    ...unresolved.map(({ name, from }) => `cannot resolve ${name} (in ${from})`),
   ];
+}
+
+async function checkLazy(pkg: WorkspacePackage): Promise<Problem[]> {
+  const files: string[] = [];
+  for await (const file of glob('dist/**/*.js', { cwd: pkg.folder })) files.push(file);
+  const { packages } = await importsOf(pkg, files);
+  return packages
+    .filter(({ name }) => lazy.includes(name))
+    .map(({ name, from }) => `${name} is imported statically (in ${from}): load it on first use`);
 }
 
 interface ListedDependency {
@@ -89,7 +95,7 @@ async function check(pkg: WorkspacePackage, folder: string): Promise<{ problems:
   const problems = [...(await checkLicence(pkg)), ...(await checkTarball(tarball))];
   const { size } = await runtimePackages(pkg);
   if (pkg.name === product) {
-    problems.push(...(await checkRootEntry(pkg)));
+    problems.push(...(await checkRootEntry(pkg)), ...(await checkLazy(pkg)));
     if (size > maxRuntimePackages)
       problems.push(`installs ${size} runtime packages, at most ${maxRuntimePackages} are promised`);
   }

@@ -11,7 +11,7 @@ export interface ImportedModule {
   readonly from: string;
 }
 
-/** What loading one built file loads with it. */
+/** What loading built files loads with them. */
 export interface StaticImports {
   readonly builtins: ImportedModule[];
   readonly packages: ImportedModule[];
@@ -19,12 +19,12 @@ export interface StaticImports {
 }
 
 /**
- * Follows the static imports of a built file through its own package: relative files, and `#subpath` imports under the
+ * Follows the static imports of built files through their own package: relative files, and `#subpath` imports under the
  * conditions of a runtime that is not Node. Dynamic imports are not followed: they cost nothing at start.
  */
-export async function importsOf(pkg: WorkspacePackage, entry: string): Promise<StaticImports> {
+export async function importsOf(pkg: WorkspacePackage, entries: readonly string[]): Promise<StaticImports> {
   const result: StaticImports = { builtins: [], packages: [], unresolved: [] };
-  const queue = [{ name: join(pkg.folder, entry), from: 'package.json' }];
+  const queue = entries.map((entry) => ({ name: join(pkg.folder, entry), from: 'package.json' }));
   const seen = new Set<string>();
   for (const { name: file, from: asker } of queue) {
     if (seen.has(file)) continue;
