@@ -1,0 +1,23 @@
+import type { Scenario } from '../scenario.ts';
+import { scenario as deltas } from './deltas.ts';
+import { scenario as eager } from './eager.ts';
+import { scenario as fleet } from './fleet.ts';
+import { scenario as imports } from './imports.ts';
+import { scenario as packages } from './packages.ts';
+import { scenario as parallel } from './parallel.ts';
+import { scenario as steps } from './steps.ts';
+import { scenario as toolInput } from './tool-input.ts';
+import { scenario as types } from './types.ts';
+
+/** All scenarios in the order of the results. */
+export const scenarios: readonly Scenario[] = [
+  steps,
+  deltas,
+  toolInput,
+  parallel,
+  eager,
+  fleet,
+  imports,
+  types,
+  packages,
+];
