@@ -1,0 +1,178 @@
+import type { Body, BodyOptions } from './body.ts';
+import { SocketCut, writeFrames, writeText } from './body.ts';
+import { messageBody, streamEvents } from './events.ts';
+import type { Exchange } from './exchange.ts';
+import { faultyJson } from './fault-json.ts';
+import { faultyFrames } from './fault-stream.ts';
+import type { Fault } from './faults.ts';
+import type { JsonObject } from './json.ts';
+import { buildMessage } from './message.ts';
+import type { BuiltMessage } from './message.ts';
+import type { Outcome } from './outcome.ts';
+import type { Prepared } from './prepare.ts';
+import { toolUse } from './reply.ts';
+import { commonHeaders, sendError } from './send.ts';
+import type { EmulatorState } from './state.ts';
+import { showsThinking } from './thinking.ts';
+import type { Answer, ChunkOptions, EmulatedRequest, ReplySpec } from './types.ts';
+import { messageUsage } from './usage.ts';
+import type { MessageUsage } from './usage.ts';
+
+/** A request on its way to its answer. */
+export interface Asked {
+  readonly exchange: Exchange;
+  readonly prepared: Prepared;
+  readonly request: EmulatedRequest;
+  /** Whether it came through the beta namespace. */
+  readonly beta: boolean;
+}
+
+const noResponse = { 'connection-refused': 'ECONNREFUSED', 'connection-reset': 'ECONNRESET' } as const;
+
+/** Turns what the responder said into what goes over the wire. */
+export async function answer(state: EmulatorState, asked: Asked, spec: Answer): Promise<Outcome> {
+  const { exchange, prepared } = asked;
+  const { signal } = exchange.incoming;
+  if (spec.delayMs !== undefined) await state.sleep(spec.delayMs, signal);
+  if (spec.kind === 'error')
+    return sendError(state, exchange, spec, { scripted: true, rateGroup: prepared.model.rateGroup });
+  const fault = spec.fault;
+  if (fault?.id === 'header-stall') await state.sleep(fault.ms ?? Infinity, signal);
+  if (signal.aborted) {
+    exchange.end('aborted');
+    return { kind: 'no-response', code: 'ECONNRESET' };
+  }
+  if (fault?.id === 'connection-refused' || fault?.id === 'connection-reset') {
+    exchange.end('cut');
+    return { kind: 'no-response', code: noResponse[fault.id] };
+  }
+  return send(state, asked, fault?.id === 'huge-tool-input' ? withHugeInputs(spec, fault) : spec);
+}
+
+function withHugeInputs(spec: ReplySpec, { bytes = 262_144 }: Fault): ReplySpec {
+  const padding = 'x'.repeat(bytes);
+  const content = spec.content.map((block) => {
+    if (block.kind !== 'call' || !block.json.endsWith('}')) return block;
+    const head = block.json.trimEnd().slice(0, -1);
+    return { ...block, json: `${head}${head.trim() === '{' ? '' : ','}"padding":"${padding}"}` };
+  });
+  return {
+    ...spec,
+    content: content.length > 0 ? content : [toolUse('padding', { padding })],
+    chunk: { size: 64, ...spec.chunk },
+  };
+}
+
+function send(state: EmulatorState, asked: Asked, spec: ReplySpec): Outcome {
+  const { exchange, prepared, request, beta } = asked;
+  const { model, body } = prepared;
+  const message = buildMessage(withBetaFields(spec, beta), {
+    random: state.random,
+    model: body.model,
+    tokenFactor: model.tokenFactor,
+    showThinking: showsThinking(body, model),
+    sign: prepared.sign,
+  });
+  const usage = messageUsage(message, prepared.prompt, served(prepared));
+  const chunk = { ...state.options.chunk, ...spec.chunk };
+  const meter = createMeter(state, asked, message, usage);
+  prepared.commit();
+  exchange.begin(200);
+  const headers = { ...commonHeaders(state, exchange, model.rateGroup), ...spec.headers };
+  const options = bodyOptions(state, exchange, spec.fault, chunk, meter);
+  const streams = spec.fault?.id === 'sse-for-json' || (request.stream && !isWhole(spec.fault));
+  if (!streams) {
+    const text = JSON.stringify(messageBody(message, usage.final(message.outputTokens), true));
+    meter.progress(message.outputTokens);
+    return faultyJson(text, spec.fault, { headers, exchange, meter, options });
+  }
+  const frames = faultyFrames(streamEvents(message, usage, chunk), spec.fault, exchange.id);
+  return {
+    kind: 'response',
+    status: 200,
+    headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
+    body: metered(writeFrames(frames, options), meter),
+  };
+}
+
+const wholeFaults = new Set<Fault['id']>(['html', 'empty-body', 'json-for-stream']);
+
+function isWhole(fault: Fault | undefined): boolean {
+  return fault !== undefined && wholeFaults.has(fault.id);
+}
+
+function withBetaFields(spec: ReplySpec, beta: boolean): ReplySpec {
+  return beta ? { ...spec, fields: { context_management: null, ...spec.fields } } : spec;
+}
+
+function served({ body, model }: Prepared): Parameters<typeof messageUsage>[2] {
+  return {
+    serviceTier: 'standard',
+    inferenceGeo: model.regions ? (body.inference_geo ?? 'global') : null,
+    speed: body.speed === 'fast' ? 'fast' : 'standard',
+  };
+}
+
+function bodyOptions(
+  state: EmulatorState,
+  exchange: Exchange,
+  fault: Fault | undefined,
+  chunk: ChunkOptions,
+  meter: Meter,
+): BodyOptions {
+  const trickles = fault?.id === 'slow-trickle';
+  return {
+    chunk: trickles ? { ...chunk, bytes: fault.bytes ?? 16 } : chunk,
+    sleep: state.sleep,
+    signal: exchange.incoming.signal,
+    onProgress: meter.progress,
+    cutAfterBytes: fault?.id === 'cut' ? fault.bytes : undefined,
+    pauseMs: trickles ? (fault.everyMs ?? 5) : undefined,
+  };
+}
+
+/** Follows what a reply has produced, and bills it once when the reply is over. */
+export interface Meter {
+  progress(outputTokens: number): void;
+  settle(ending: 'complete' | 'aborted' | 'cut'): void;
+}
+
+function createMeter(
+  state: EmulatorState,
+  { exchange, prepared }: Asked,
+  message: BuiltMessage,
+  usage: MessageUsage,
+): Meter {
+  let produced = 0;
+  let settled = false;
+  const isFree = message.stopReason === 'refusal' && message.blocks.length === 0;
+  return {
+    progress: (outputTokens) => {
+      produced = Math.max(produced, outputTokens);
+    },
+    settle: (ending) => {
+      if (settled) return;
+      settled = true;
+      exchange.end(exchange.incoming.signal.aborted && ending !== 'complete' ? 'aborted' : ending);
+      const billed: JsonObject = usage.final(produced);
+      state.rates.spend(prepared.key, Number(billed['output_tokens']));
+      if (isFree || produced === 0) return;
+      exchange.bill(billed);
+      state.ledger.add(message.model, billed);
+    },
+  };
+}
+
+/** Settles the meter however the body ends: to the end, by a cut, or by the client going away. */
+async function* metered(body: Body, meter: Meter): Body {
+  let ending: 'complete' | 'aborted' | 'cut' = 'aborted';
+  try {
+    yield* body;
+    ending = 'complete';
+  } catch (error) {
+    if (error instanceof SocketCut) ending = 'cut';
+    throw error;
+  } finally {
+    meter.settle(ending);
+  }
+}

@@ -1,0 +1,50 @@
+export { createEmulator } from './emulator.ts';
+export { startEmulator } from './server.ts';
+export type { EmulatorServer, ServerOptions } from './server.ts';
+export { match, route, script } from './script.ts';
+export type { MatchStep, Step, StepFunction } from './script.ts';
+export { echo } from './echo.ts';
+export {
+  apiError,
+  compaction,
+  redactedThinking,
+  reply,
+  serverToolUse,
+  spendCapError,
+  text,
+  thinking,
+  toolUse,
+  whole,
+} from './reply.ts';
+export type { ApiErrorOptions, CallOptions, ReplyOptions } from './reply.ts';
+export { fault, faultTable } from './faults.ts';
+export type { Fault, FaultId, FaultRow, Place } from './faults.ts';
+export { catalogue } from './models.ts';
+export type { Effort, ModelSpec, Prices, ThinkingForm } from './model-spec.ts';
+export type {
+  Answer,
+  Bill,
+  BillLine,
+  BlockSpec,
+  CallSpec,
+  ChunkOptions,
+  CompactionSpec,
+  EmulatedRequest,
+  Emulator,
+  EmulatorOptions,
+  Ending,
+  ErrorSpec,
+  PreservedThinking,
+  RateLimits,
+  RecordedRequest,
+  RefusedRequest,
+  ReplySpec,
+  RequestBody,
+  Responder,
+  ResponderContext,
+  StopReason,
+  TextSpec,
+  ThinkingSpec,
+  UsageOverride,
+  WholeSpec,
+} from './types.ts';

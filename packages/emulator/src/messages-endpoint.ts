@@ -1,0 +1,45 @@
+import { answer } from './answer.ts';
+import type { Exchange } from './exchange.ts';
+import type { Outcome } from './outcome.ts';
+import { prepare } from './prepare.ts';
+import { apiError } from './reply.ts';
+import { sendError } from './send.ts';
+import type { EmulatorState } from './state.ts';
+import type { Answer, EmulatedRequest } from './types.ts';
+
+/** Serves `POST /v1/messages`. */
+export async function createMessage(
+  state: EmulatorState,
+  exchange: Exchange,
+  beta: boolean,
+): Promise<Outcome> {
+  const prepared = prepare(state, exchange);
+  if ('kind' in prepared) return sendError(state, exchange, prepared);
+  const { model, key } = prepared;
+  const limited = state.rates.admit(
+    key,
+    prepared.prompt.input + prepared.prompt.write5m + prepared.prompt.write1h,
+  );
+  if (limited) return sendError(state, exchange, limited, { rateGroup: model.rateGroup });
+  const request: EmulatedRequest = {
+    id: exchange.id,
+    index: state.nextIndex(),
+    path: exchange.incoming.target,
+    headers: exchange.incoming.headers,
+    body: prepared.body,
+    bodyText: exchange.incoming.bodyText,
+    stream: prepared.body.stream === true,
+  };
+  const spec = await ask(state, request, exchange.incoming.signal);
+  return answer(state, { exchange, prepared, request, beta }, spec);
+}
+
+/** A responder that throws is a mistake of the script: an error that names it and that nobody retries. */
+async function ask(state: EmulatorState, request: EmulatedRequest, signal: AbortSignal): Promise<Answer> {
+  try {
+    return await state.respond(request, { signal, now: state.clock, random: state.random.next });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return apiError(500, { message: `pawl emulator: the responder threw: ${message}`, shouldRetry: false });
+  }
+}
