@@ -1,0 +1,240 @@
+import type Anthropic from '@anthropic-ai/sdk';
+import type { Logger, LoggerOptions } from 'pino';
+import type { AgentSpec, Limits } from './agent-spec.ts';
+import type { Client, Model, RequestParams, ToolParam } from './api.ts';
+import { ConfigError } from './errors.ts';
+import type { Approve, Hooks } from './hooks.ts';
+import { outputFormat } from './output.ts';
+import { type CompiledSchema, compileSchema, type Schema } from './schema.ts';
+import { type Seams, systemSeams } from './seams.ts';
+import { checkPositive, type RunnableTool, type Tool, toTool } from './tool.ts';
+
+/** What `createAgent` takes. Only `model` is required. */
+export interface AgentOptions<O extends Schema | undefined = undefined> {
+  /** Names the agent in events, logs and costs. 1 to 64 letters, digits, `_` or `-`. Default `'agent'`. */
+  readonly name?: string;
+  /** What the agent is for: read by people, and by a model that may delegate to it. */
+  readonly description?: string;
+  readonly model: Model;
+  /** The system prompt, as text or blocks. Fixed for the life of the agent. */
+  readonly system?: string | readonly Anthropic.TextBlockParam[];
+  /** Tools of `defineTool` or the SDK, and server tools such as `{ type: 'web_search_20260318', name: 'web_search' }`. */
+  readonly tools?: readonly (Tool | RunnableTool | ServerTool)[];
+  readonly limits?: Partial<Limits>;
+  /** Any client of the SDK. Default: one with the SDK's own defaults, made on first use. */
+  readonly client?: Client;
+  /** Longest reply in tokens (`max_tokens`), thinking included. Default 32,000. */
+  readonly maxTokens?: number;
+  /** Schema of the final answer; the result then has a typed `output`. */
+  readonly output?: O;
+  readonly thinking?: Anthropic.ThinkingConfigParam;
+  readonly effort?: NonNullable<Anthropic.OutputConfig['effort']>;
+  readonly toolChoice?: Anthropic.ToolChoice;
+  /** Decides on calls of tools that need approval. Without it such calls end the run as `awaiting-approval`. */
+  readonly approve?: Approve;
+  readonly hooks?: Hooks;
+  /** A pino logger, or options to make one. Default: nothing is logged. */
+  readonly logger?: Logger | LoggerOptions;
+  /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
+  readonly request?: Readonly<Record<string, unknown>>;
+  /** Beta names; requests then go through the SDK's beta namespace. */
+  readonly betas?: readonly string[];
+  /** Clock, randomness, ids and timers, for tests and simulations. */
+  readonly seams?: Partial<Seams>;
+}
+
+/** A tool that the API itself runs. */
+export type ServerTool = Extract<ToolParam, { type: string; name: string }>;
+
+const DEFAULT_LIMITS: Limits = {
+  turns: 50,
+  timeMs: 3_600_000,
+  idleMs: 60_000,
+  concurrency: 8,
+  turnRetries: 2,
+  pauses: 10,
+  retryAfterMs: 60_000,
+  outputRetries: 2,
+};
+const DEFAULT_MAX_TOKENS = 32_000;
+
+const OPTIONS: readonly (keyof AgentOptions)[] = [
+  'name',
+  'description',
+  'model',
+  'system',
+  'tools',
+  'limits',
+  'client',
+  'maxTokens',
+  'output',
+  'thinking',
+  'effort',
+  'toolChoice',
+  'approve',
+  'hooks',
+  'logger',
+  'request',
+  'betas',
+  'seams',
+];
+/** Request fields that have an option of their own, or that the loop sets itself. */
+const OWN_FIELDS: Readonly<Record<string, string>> = {
+  model: 'model',
+  max_tokens: 'maxTokens',
+  system: 'system',
+  tools: 'tools',
+  tool_choice: 'toolChoice',
+  thinking: 'thinking',
+  messages: 'the input of run()',
+  stream: 'nothing: the loop always streams',
+  betas: 'betas',
+};
+
+/** Checks the options once and completes them. Throws a ConfigError that names the option, what was expected and what came. */
+export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigError('createAgent', 'expected an object of options.');
+  refuseUnknown('createAgent', options, OPTIONS);
+  const { name = 'agent', description, model, client, betas = [], hooks = {}, approve, logger } = options;
+  if (typeof model !== 'string' || model === '') {
+    throw new ConfigError(
+      'model',
+      `expected a model id such as "claude-sonnet-5-5", got ${JSON.stringify(model)}.`,
+    );
+  }
+  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(name)) {
+    throw new ConfigError(
+      'name',
+      `must be 1 to 64 letters, digits, "_" or "-", got ${JSON.stringify(name)}.`,
+    );
+  }
+  const { tools, definitions } = sortTools(options.tools ?? []);
+  const output = options.output && compileSchema(options.output, 'output');
+  checkRequest(options);
+  return Object.freeze({
+    name,
+    description,
+    model,
+    tools,
+    output,
+    limits: toLimits(options.limits ?? {}),
+    betas,
+    hooks,
+    approve,
+    logger,
+    seams: { ...systemSeams, ...options.seams },
+    client: clientOnFirstUse(client),
+    params: once(() => toParams(options, definitions, output)),
+  });
+}
+
+function sortTools(given: readonly (Tool | RunnableTool | ServerTool)[]) {
+  const tools = new Map<string, Tool>();
+  const definitions: (() => ToolParam | Promise<ToolParam>)[] = [];
+  const names = new Set<string>();
+  for (const item of given) {
+    const serverTool = !('run' in item) && !('definition' in item);
+    const name = (item as { name?: unknown }).name;
+    if (typeof name !== 'string')
+      throw new ConfigError('tools', `a tool has no name: ${JSON.stringify(item)?.slice(0, 120)}.`);
+    if (names.has(name)) throw new ConfigError('tools', `two tools are named "${name}". Names must differ.`);
+    names.add(name);
+    if (serverTool) {
+      if (!('type' in item))
+        throw new ConfigError('tools', `"${name}" has no run function. Make it with defineTool.`);
+      definitions.push(() => item);
+      continue;
+    }
+    const tool = toTool(item);
+    tools.set(name, tool);
+    definitions.push(() => tool.definition());
+  }
+  return { tools, definitions };
+}
+
+function toLimits(given: Partial<Limits>): Limits {
+  if ('usd' in given) {
+    throw new ConfigError(
+      'limits.usd',
+      'this version knows no prices and could not keep a money limit. Use limits.turns and maxTokens.',
+    );
+  }
+  refuseUnknown('limits', given, Object.keys(DEFAULT_LIMITS));
+  for (const [key, value] of Object.entries(given)) {
+    const mayBeZero =
+      key === 'turnRetries' || key === 'pauses' || key === 'outputRetries' || key === 'retryAfterMs';
+    if (!(mayBeZero && value === 0)) checkPositive(`limits.${key}`, value);
+  }
+  for (const key of ['turns', 'concurrency', 'turnRetries', 'pauses', 'outputRetries'] as const) {
+    const value = given[key];
+    if (value !== undefined && !Number.isInteger(value))
+      throw new ConfigError(`limits.${key}`, `must be a whole number, got ${value}.`);
+  }
+  return { ...DEFAULT_LIMITS, ...withoutUndefined(given) };
+}
+
+function checkRequest({ request = {}, maxTokens }: AgentOptions<Schema | undefined>): void {
+  for (const key of Object.keys(request)) {
+    const own = Object.hasOwn(OWN_FIELDS, key) ? OWN_FIELDS[key] : undefined;
+    if (own) throw new ConfigError(`request.${key}`, `has an option of its own. Use ${own}.`);
+  }
+  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
+    throw new ConfigError('maxTokens', `must be a whole number above 0, got ${JSON.stringify(maxTokens)}.`);
+  }
+}
+
+async function toParams(
+  options: AgentOptions<Schema | undefined>,
+  definitions: readonly (() => ToolParam | Promise<ToolParam>)[],
+  output: CompiledSchema | undefined,
+): Promise<RequestParams> {
+  const { model, maxTokens = DEFAULT_MAX_TOKENS, system, toolChoice, thinking, effort, request } = options;
+  const tools = await Promise.all(definitions.map(async (definition) => definition()));
+  const format = output && (await outputFormat(output));
+  const outputConfig = {
+    ...(request?.['output_config'] as object | undefined),
+    ...(effort && { effort }),
+    ...(format && { format }),
+  };
+  return {
+    model,
+    max_tokens: maxTokens,
+    ...request,
+    ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
+    ...(thinking && { thinking }),
+    ...(toolChoice && { tool_choice: toolChoice }),
+    ...(system !== undefined && { system: system as string }),
+    ...(tools.length > 0 && { tools }),
+    stream: true,
+  };
+}
+
+function clientOnFirstUse(client: Client | undefined): () => Promise<Client> {
+  if (client) return () => Promise.resolve(client);
+  return once(async () => (await import('#transport')).createDefaultClient());
+}
+
+/** Calls `make` on first use and keeps what it gives; a failure is not kept. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+function refuseUnknown(where: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) {
+      throw new ConfigError(where, `there is no option ${JSON.stringify(key)}. Known: ${known.join(', ')}.`);
+    }
+  }
+}
+
+function withoutUndefined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
+}

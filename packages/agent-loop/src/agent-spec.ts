@@ -1,0 +1,46 @@
+import type { Logger, LoggerOptions } from 'pino';
+import type { Client, Model, RequestParams } from './api.ts';
+import type { CompiledSchema } from './schema.ts';
+import type { Approve, Hooks } from './hooks.ts';
+import type { Seams } from './seams.ts';
+import type { Tool } from './tool.ts';
+
+/** Bounds of a run. Reaching one ends the run with an outcome; it is never an exception. */
+export interface Limits {
+  /** Model calls in a run. Default 50. */
+  readonly turns: number;
+  /** Length of a run in milliseconds. Default 3,600,000 (one hour). */
+  readonly timeMs: number;
+  /** Silence of a stream, in milliseconds, before its turn is tried again. Pings are silence, but for withheld thinking. Default 60,000. */
+  readonly idleMs: number;
+  /** Tools of one run that run at the same time. Default 8. */
+  readonly concurrency: number;
+  /** How often a turn whose reply broke off is tried again. Default 2. */
+  readonly turnRetries: number;
+  /** Paused turns in a row that are resumed. Default 10. */
+  readonly pauses: number;
+  /** Longest `retry-after` that is waited for, in milliseconds; a longer one ends the run with `rate-limited`. Default 60,000. */
+  readonly retryAfterMs: number;
+  /** How often the model is asked to correct an output that does not fit its schema. Default 2. */
+  readonly outputRetries: number;
+}
+
+/** An agent's options after checking: complete and frozen. Inner code trusts it. */
+export interface AgentSpec {
+  readonly name: string;
+  readonly description: string | undefined;
+  readonly model: Model;
+  /** By name, in the order given. */
+  readonly tools: ReadonlyMap<string, Tool>;
+  readonly output: CompiledSchema | undefined;
+  readonly limits: Limits;
+  readonly betas: readonly string[];
+  readonly hooks: Hooks;
+  readonly approve: Approve | undefined;
+  readonly logger: Logger | LoggerOptions | undefined;
+  readonly seams: Seams;
+  /** The client, made on first use where none was given. */
+  client(): Promise<Client>;
+  /** The request's fields but for the transcript: the same object for every request. */
+  params(): Promise<RequestParams>;
+}

@@ -1,0 +1,96 @@
+import type { PartialRunResult } from './result.ts';
+
+/**
+ * Why a run could not go on.
+ *
+ * - `authentication`, `permission`, `billing`, `not-found`, `invalid-request`, `request-too-large`: the API refused the request.
+ * - `rate-limited`, `overloaded`, `api-error`, `connection`: it failed after the SDK's and the loop's retries.
+ * - `stream-broken`: replies kept breaking off before they were whole. `bad-reply`: what came was not a Messages API reply.
+ * - `unknown-stop-reason`: the reply ended for a reason this version does not know; no tool of it was run.
+ * - `output-invalid`: the model did not produce a valid `output` after correction.
+ * - `hook-failed`: a hook threw. `journal`: the journal could not be written. `config`: a tool or schema turned out to be unusable.
+ */
+export type RunErrorCode =
+  | 'authentication'
+  | 'permission'
+  | 'billing'
+  | 'not-found'
+  | 'invalid-request'
+  | 'request-too-large'
+  | 'rate-limited'
+  | 'overloaded'
+  | 'api-error'
+  | 'connection'
+  | 'stream-broken'
+  | 'bad-reply'
+  | 'unknown-stop-reason'
+  | 'output-invalid'
+  | 'hook-failed'
+  | 'journal'
+  | 'config';
+
+const brand = Symbol.for('@pawl/agent-loop/RunError');
+
+/** A run that could not go on. Carries what was done until then; limits and refusals are outcomes, not errors. */
+export class RunError extends Error {
+  override readonly name = 'RunError';
+  /** What went wrong, as a literal to switch on. */
+  readonly code: RunErrorCode;
+  /** How long the server asked to wait, in milliseconds, where it said so. */
+  readonly retryAfterMs: number | undefined;
+  /** Everything known of the run when it failed. Undefined only where it failed before it began. */
+  result: PartialRunResult | undefined;
+  readonly [brand] = true;
+
+  constructor(code: RunErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get runId(): string | undefined {
+    return this.result?.runId;
+  }
+  get text(): string {
+    return this.result?.text ?? '';
+  }
+  get turns(): number {
+    return this.result?.turns ?? 0;
+  }
+  get messages(): PartialRunResult['messages'] {
+    return this.result?.messages ?? [];
+  }
+  get usage(): PartialRunResult['usage'] | undefined {
+    return this.result?.usage;
+  }
+  get cost(): PartialRunResult['cost'] | undefined {
+    return this.result?.cost;
+  }
+  get steps(): PartialRunResult['steps'] {
+    return this.result?.steps ?? [];
+  }
+
+  /** Whether `value` is a RunError, also one from another copy of this package. */
+  static is(value: unknown): value is RunError {
+    return typeof value === 'object' && value !== null && brand in value;
+  }
+}
+
+/** A mistake in how the library is used, found before anything was sent. The message says how to fix it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code = 'config';
+  /** The option at fault, such as `limits.turns`. */
+  readonly option: string;
+
+  constructor(option: string, message: string) {
+    super(`${option}: ${message}`);
+    this.option = option;
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message || thrown.name;
+  return typeof thrown === 'string' ? thrown : 'an unknown error was thrown';
+}

@@ -1,0 +1,217 @@
+import type { ContentBlockParam, Message, ReplyUsage, ToolResultContent } from './api.ts';
+import type { RunErrorCode } from './errors.ts';
+import type { Outcome } from './result.ts';
+import type { ToolEffect } from './tool.ts';
+
+interface EventBase {
+  readonly runId: string;
+  /** Name of the agent. */
+  readonly agent: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** The run that started this one, for events of subagents. */
+  readonly parentRunId?: string;
+}
+
+interface EntryBase extends EventBase {
+  /** Position in the journal, counted from 0 without gaps. */
+  readonly seq: number;
+}
+
+/** How a tool call ended. `unknown`: it was started and stopped waiting for; it may or may not have happened. */
+export type ToolOutcome = 'ok' | 'error' | 'denied' | 'cancelled' | 'timeout' | 'unknown';
+
+/** The run began. */
+export interface RunStartEvent extends EntryBase {
+  readonly type: 'run-start';
+  readonly model: string;
+}
+/** A user message joined the transcript. `source` tells the caller's input from the loop's own request to correct an output. */
+export interface InputEvent extends EntryBase {
+  readonly type: 'input';
+  readonly source: 'user' | 'output-check';
+  readonly content: string | readonly ContentBlockParam[];
+}
+/** A request is about to be sent. */
+export interface RequestEvent extends EntryBase {
+  readonly type: 'request';
+  readonly turn: number;
+  /** Counts the tries of this turn from 1. */
+  readonly attempt: number;
+  readonly model: string;
+  readonly maxTokens: number;
+  /** Size of the body. */
+  readonly bytes: number;
+}
+/** A piece of the answer's text. Not kept. */
+export interface TextDeltaEvent extends EventBase {
+  readonly type: 'text-delta';
+  readonly text: string;
+}
+/** A piece of visible thinking. Not kept. */
+export interface ThinkingDeltaEvent extends EventBase {
+  readonly type: 'thinking-delta';
+  readonly text: string;
+}
+/** A piece of a tool call's input, as JSON text. Not kept. */
+export interface ToolInputDeltaEvent extends EventBase {
+  readonly type: 'tool-input-delta';
+  readonly callId: string;
+  readonly tool: string;
+  readonly partialJson: string;
+}
+/** A whole reply arrived. */
+export interface ReplyEvent extends EntryBase {
+  readonly type: 'reply';
+  readonly turn: number;
+  /** The reply as received, with raw usage. */
+  readonly message: Message;
+  /** Ids of its tool calls whose input was cut or is not JSON. They are never run. */
+  readonly brokenCalls: readonly string[];
+  /** The `request-id` header, to name in a support request. */
+  readonly requestId: string | null;
+  /** From the request to the first content, in milliseconds. */
+  readonly firstTokenMs: number;
+  readonly durationMs: number;
+}
+/** A reply broke off before it was whole. Nothing of it joins the transcript. */
+export interface ReplyLostEvent extends EntryBase {
+  readonly type: 'reply-lost';
+  readonly turn: number;
+  readonly attempt: number;
+  readonly code: RunErrorCode | 'stopped' | 'time-limit';
+  readonly message: string;
+  /** The text that had arrived. */
+  readonly text: string;
+  /** What the server had reported by then, or null. */
+  readonly usage: Partial<ReplyUsage> | null;
+  readonly model: string;
+  readonly durationMs: number;
+}
+/** A tool is about to run. */
+export interface ToolStartEvent extends EntryBase {
+  readonly type: 'tool-start';
+  readonly turn: number;
+  readonly callId: string;
+  readonly tool: string;
+  /** The input as the tool receives it. */
+  readonly input: unknown;
+  readonly effect: ToolEffect;
+  /** Counts the tries of this call from 1. */
+  readonly attempt: number;
+  /** The same for every try of this call. */
+  readonly idempotencyKey: string;
+}
+/** A tool reports how far it is. Not kept. */
+export interface ToolProgressEvent extends EventBase {
+  readonly type: 'tool-progress';
+  readonly callId: string;
+  readonly tool: string;
+  readonly message: string;
+}
+/** A tool call ended, one way or another. Told in the order of ending; results go to the model in call order. */
+export interface ToolEndEvent extends EntryBase {
+  readonly type: 'tool-end';
+  readonly turn: number;
+  readonly callId: string;
+  readonly tool: string;
+  readonly outcome: ToolOutcome;
+  /** What the model will read. */
+  readonly content: ToolResultContent;
+  /** 0 where the tool never started. */
+  readonly durationMs: number;
+}
+/** A call needs a decision before it may run. */
+export interface ApprovalRequestEvent extends EntryBase {
+  readonly type: 'approval-request';
+  readonly callId: string;
+  readonly tool: string;
+  readonly input: unknown;
+}
+/** A decision on a call. */
+export interface ApprovalEvent extends EntryBase {
+  readonly type: 'approval';
+  readonly callId: string;
+  readonly tool: string;
+  readonly allow: boolean;
+  /** The input to run with, where the decision changed it. */
+  readonly input?: unknown;
+  readonly reason?: string;
+}
+/** Something failed and is tried again. `scope`: one HTTP request (by the SDK), or the whole turn (by the loop). Not kept. */
+export interface RetryEvent extends EventBase {
+  readonly type: 'retry';
+  readonly scope: 'request' | 'turn';
+  /** The try that follows, counted from 2. */
+  readonly attempt: number;
+  readonly reason: string;
+}
+/** The run waits before it goes on. Not kept. */
+export interface WaitEvent extends EventBase {
+  readonly type: 'wait';
+  readonly reason: 'retry' | 'rate-limit' | 'overloaded';
+  /** How long, in milliseconds, as far as it is known. */
+  readonly delayMs: number;
+}
+/** The server replaced a part of the transcript by a summary. */
+export interface CompactionEvent extends EntryBase {
+  readonly type: 'compaction';
+  readonly turn: number;
+}
+/** A subagent began. */
+export interface ChildStartEvent extends EntryBase {
+  readonly type: 'child-start';
+  readonly callId: string;
+  readonly childRunId: string;
+  readonly child: string;
+}
+/** A subagent ended. */
+export interface ChildEndEvent extends EntryBase {
+  readonly type: 'child-end';
+  readonly callId: string;
+  readonly childRunId: string;
+  readonly child: string;
+  readonly outcome: Outcome | 'failed';
+}
+/** The run ended. `failed` stands for a run that rejects with a RunError. */
+export interface RunEndEvent extends EntryBase {
+  readonly type: 'run-end';
+  readonly outcome: Outcome | 'failed';
+  readonly turns: number;
+  readonly reason: string | null;
+  readonly code?: RunErrorCode;
+}
+
+/** What is kept: the journal of a run. Folding it gives the transcript, the result and the bill. */
+export type Entry =
+  | RunStartEvent
+  | InputEvent
+  | RequestEvent
+  | ReplyEvent
+  | ReplyLostEvent
+  | ToolStartEvent
+  | ToolEndEvent
+  | ApprovalRequestEvent
+  | ApprovalEvent
+  | CompactionEvent
+  | ChildStartEvent
+  | ChildEndEvent
+  | RunEndEvent;
+
+/** What is told as it happens and not kept. */
+export type Delta =
+  | TextDeltaEvent
+  | ThinkingDeltaEvent
+  | ToolInputDeltaEvent
+  | ToolProgressEvent
+  | RetryEvent
+  | WaitEvent;
+
+/** Everything a reader of a run sees: kept entries (with `seq`) and deltas (without). */
+export type AgentEvent = Entry | Delta;
+
+type Unstamped<E> = E extends unknown ? Omit<E, 'runId' | 'agent' | 'at' | 'seq' | 'parentRunId'> : never;
+/** An entry before the recorder has stamped it with run, agent, time and position. */
+export type NewEntry = Unstamped<Entry>;
+/** A delta before it is stamped. */
+export type NewDelta = Unstamped<Delta>;

@@ -1,0 +1,27 @@
+export { createAgent } from './agent.ts';
+export type { Agent, Preview, RunInput, RunOptions } from './agent.ts';
+export type { AgentOptions, ServerTool } from './agent-options.ts';
+export type { Limits } from './agent-spec.ts';
+export type { AgentStream } from './agent-stream.ts';
+export type { Client, JsonValue, MessageParam } from './api.ts';
+export { ConfigError, RunError } from './errors.ts';
+export type { RunErrorCode } from './errors.ts';
+export type { AgentEvent, Delta, Entry, ToolOutcome } from './events.ts';
+export type { ApprovalDecision, Approve, Hooks, ToolCall } from './hooks.ts';
+export { memoryJournal } from './journal.ts';
+export type { Journal } from './journal.ts';
+export type { Cost, Outcome, PartialRunResult, Pending, PendingApproval, RunResult, Step } from './result.ts';
+export type { InferSchema, Schema } from './schema.ts';
+export type { Seams } from './seams.ts';
+export { defineTool } from './tool.ts';
+export type {
+  RunnableTool,
+  Tool,
+  ToolAccess,
+  ToolBehaviour,
+  ToolContext,
+  ToolEffect,
+  ToolOptions,
+} from './tool.ts';
+export type { ToolOutput } from './tool-content.ts';
+export type { Usage } from './usage.ts';

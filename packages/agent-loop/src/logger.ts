@@ -1,0 +1,34 @@
+import type { Logger, LoggerOptions } from 'pino';
+import { scrub } from './scrub.ts';
+
+/** The part of a pino logger that the loop and tools use. */
+export type RunLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+const silent: RunLogger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/**
+ * A logger per run. `logger` is a pino logger, or options to make one of; pino itself is loaded only then.
+ * Everything the loop logs goes through the secret scrubber.
+ */
+export async function runLogger(
+  logger: Logger | LoggerOptions | undefined,
+  bindings: Record<string, string>,
+): Promise<RunLogger> {
+  if (!logger) return silent;
+  const parent = isLogger(logger) ? logger : (await import('pino')).pino(logger);
+  return scrubbing(parent.child(bindings));
+}
+
+function isLogger(logger: Logger | LoggerOptions): logger is Logger {
+  return 'child' in logger && typeof logger.child === 'function';
+}
+
+function scrubbing(logger: Logger): RunLogger {
+  const at =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (...args: unknown[]): void => {
+      const [first, ...rest] = args.map(scrub);
+      logger[level](first as object, ...(rest as []));
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

@@ -1,0 +1,218 @@
+import type { Client, Message, MessageParam, RequestParams, StreamEvent } from './api.ts';
+import { LostReply, lostByApi } from './lost-reply.ts';
+import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts';
+import { observeAttempts } from './request-attempts.ts';
+import type { RunState } from './run-state.ts';
+
+/** A whole reply. */
+export interface Reply {
+  readonly message: Message;
+  readonly brokenCalls: readonly string[];
+  readonly requestId: string | null;
+  readonly firstTokenMs: number;
+  readonly durationMs: number;
+}
+
+/** While thinking is withheld, only pings show that it goes on: they are believed for this many times `idleMs`. */
+const THINKING_PATIENCE = 10;
+
+/**
+ * Sends one request and reads its reply to the end. Rejects with a LostReply for anything but a whole reply: an API
+ * error, a broken or silent stream, a body that is no Messages reply, or a run that was stopped meanwhile.
+ */
+export async function callModel(
+  run: RunState,
+  params: RequestParams,
+  messages: readonly MessageParam[],
+  body: Uint8Array,
+  listener: ReplyListener,
+): Promise<Reply> {
+  const { seams, halt } = run;
+  const startedAt = seams.monotonic();
+  const builder = new ReplyBuilder(listener);
+  const controller = new AbortController();
+  let lastContentAt = startedAt;
+  let lastEventAt = startedAt;
+  let firstTokenMs = 0;
+  let streaming = false;
+  let over = false;
+
+  const onEvent = (event: StreamEvent): void => {
+    if (over) return;
+    const now = seams.monotonic();
+    lastEventAt = now;
+    if (!builder.accept(event)) return;
+    lastContentAt = now;
+    if (firstTokenMs === 0 && event.type === 'content_block_start') firstTokenMs = now - startedAt;
+  };
+
+  return new Promise<Reply>((resolve, reject) => {
+    let cancelTimer = (): void => {};
+    const detach = halt.on(() =>
+      fail(
+        new LostReply(
+          halt.reason?.kind === 'time-limit' ? 'time-limit' : 'stopped',
+          halt.reason?.reason ?? 'stopped',
+          false,
+        ),
+      ),
+    );
+    watch();
+    void read().then(
+      (reply) => finish(() => resolve(reply)),
+      (error: unknown) => fail(asLost(error)),
+    );
+
+    /** One timer that looks again when silence could have become too long: nothing is re-armed per event. */
+    function watch(): void {
+      const { idleMs } = run.spec.limits;
+      const quietSince = builder.isThinking
+        ? Math.max(lastContentAt, Math.min(lastEventAt, lastContentAt + idleMs * (THINKING_PATIENCE - 1)))
+        : lastContentAt;
+      const left = streaming ? quietSince + idleMs - seams.monotonic() : idleMs;
+      if (left <= 0)
+        return fail(new LostReply('stream-broken', `The stream was silent for ${idleMs} ms.`, true));
+      cancelTimer = seams.timer(left, watch);
+    }
+
+    async function read(): Promise<Reply> {
+      const { stream, response, requestId } = await send(run, params, messages, body, controller.signal);
+      streaming = true;
+      lastContentAt = lastEventAt = seams.monotonic();
+      const whole = await readReply(stream, response, builder, onEvent);
+      const durationMs = seams.monotonic() - startedAt;
+      return { ...whole, requestId, firstTokenMs: firstTokenMs || durationMs, durationMs };
+    }
+
+    function finish(settle: () => void): void {
+      if (over) return;
+      over = true;
+      cancelTimer();
+      detach();
+      settle();
+    }
+
+    function fail(lost: LostReply): void {
+      finish(() => {
+        controller.abort();
+        const { text, usage, model } = builder.partial;
+        lost.partial = {
+          text,
+          usage: usage ?? null,
+          model: model ?? params.model,
+          durationMs: seams.monotonic() - startedAt,
+        };
+        reject(lost);
+      });
+    }
+  });
+}
+
+interface Sent {
+  readonly stream: AsyncIterable<StreamEvent>;
+  readonly response: Response;
+  readonly requestId: string | null;
+}
+
+async function send(
+  run: RunState,
+  params: RequestParams,
+  messages: readonly MessageParam[],
+  body: Uint8Array,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const client = await run.spec.client();
+  const { betas } = run.spec;
+  const bytes = takesBytes(client);
+  const options = {
+    signal,
+    middleware: [observeAttempts(run)],
+    // The SDK sends a byte body as it is; only its type has to be named.
+    ...(bytes && { body, headers: { 'content-type': 'application/json' } }),
+  };
+  // With a byte body the SDK looks at the messages only to describe them in its trace spans.
+  const shown = bytes && !client.openTelemetry?.traces?.enabled ? [] : [...messages];
+  const request = { ...params, messages: shown };
+  const sent =
+    betas.length > 0
+      ? createBeta(client, { ...request, betas: [...betas] }, options)
+      : client.messages.create(request, options);
+  const { data, response, request_id } = await (
+    sent as ReturnType<Client['messages']['create']>
+  ).withResponse();
+  return { stream: data as unknown as AsyncIterable<StreamEvent>, response, requestId: request_id ?? null };
+}
+
+type Create = Client['messages']['create'];
+
+/** The beta namespace sends and receives the same shapes, with more fields in them. */
+function createBeta(client: Client, request: object, options: object): ReturnType<Create> {
+  if (!client.beta)
+    throw new LostReply('config', 'The agent names betas, but its client has no beta.messages.', false);
+  return client.beta.messages.create(request as never, options) as unknown as ReturnType<Create>;
+}
+
+/** Clients of other platforms and clients with middleware rewrite the body, for which they need it as an object. */
+function takesBytes(client: Client): boolean {
+  return client.constructor.name === 'Anthropic' && client.middleware?.length === 0;
+}
+
+async function readReply(
+  stream: AsyncIterable<StreamEvent>,
+  response: Response,
+  builder: ReplyBuilder,
+  onEvent: (event: StreamEvent) => void,
+): Promise<Pick<Reply, 'message' | 'brokenCalls'>> {
+  const type = response.headers.get('content-type') ?? '';
+  if (type.includes('json')) {
+    for (const event of asEvents(await response.json())) onEvent(event);
+  } else if (type !== '' && !type.includes('event-stream')) {
+    await response.body?.cancel().catch(() => {});
+    throw new LostReply(
+      'bad-reply',
+      `The server answered with ${type.split(';')[0]} where an event stream was asked for. Is the base URL right?`,
+      true,
+    );
+  } else {
+    for await (const event of stream) onEvent(event);
+  }
+  return builder.finish();
+}
+
+/** Some servers answer with the whole message although a stream was asked for: it goes the same way. */
+function* asEvents(body: unknown): Generator<StreamEvent> {
+  const message = body as Message;
+  if (
+    typeof message !== 'object' ||
+    message === null ||
+    message.type !== 'message' ||
+    !Array.isArray(message.content)
+  ) {
+    throw new LostReply(
+      'bad-reply',
+      'The server answered with JSON that is not a message of the Messages API.',
+      true,
+    );
+  }
+  const { content, stop_reason, stop_sequence, ...head } = message;
+  yield {
+    type: 'message_start',
+    message: { ...head, content: [], stop_reason: null, stop_sequence: null } as unknown as Message,
+  };
+  for (const [index, block] of content.entries()) {
+    yield { type: 'content_block_start', index, content_block: block };
+    yield { type: 'content_block_stop', index };
+  }
+  yield {
+    type: 'message_delta',
+    delta: { stop_reason, stop_sequence },
+    usage: head.usage,
+  } as unknown as StreamEvent;
+  yield { type: 'message_stop' };
+}
+
+function asLost(error: unknown): LostReply {
+  if (error instanceof LostReply) return error;
+  if (error instanceof BadStream) return new LostReply('stream-broken', error.message, true, error);
+  return lostByApi(error);
+}

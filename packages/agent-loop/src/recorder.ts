@@ -1,0 +1,74 @@
+import type { AgentEvent, Entry, NewDelta, NewEntry } from './events.ts';
+import type { Journal } from './journal.ts';
+import type { Seams } from './seams.ts';
+
+interface Recording {
+  readonly journal: Journal;
+  readonly seams: Seams;
+  readonly runId: string;
+  readonly agent: string;
+  /** Called with every event: kept ones after they are kept, deltas at once. */
+  readonly tell: (event: AgentEvent) => void;
+  /** Called with every entry once it is kept, before anybody is told. */
+  readonly fold: (entry: Entry) => void;
+}
+
+interface Waiting {
+  readonly entry: Entry;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Writes entries to the journal one batch after the other, folds them into the run's state, and tells the readers:
+ * always in this order. Entries that arrive while a batch is being written form the next one.
+ */
+export class Recorder {
+  readonly #to: Recording;
+  #seq = 0;
+  #queue: Waiting[] = [];
+  #writing = false;
+
+  constructor(to: Recording) {
+    this.#to = to;
+  }
+
+  /** Tells the readers something that is not kept. */
+  tell(delta: NewDelta): void {
+    const { runId, agent, seams } = this.#to;
+    this.#to.tell({ ...delta, runId, agent, at: seams.now() });
+  }
+
+  /** Keeps an entry. Resolves when the journal has it, rejects when it could not be written. */
+  record(entry: NewEntry): Promise<void> {
+    const { runId, agent, seams } = this.#to;
+    const stamped = { ...entry, runId, agent, at: seams.now(), seq: this.#seq } as Entry;
+    this.#seq += 1;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ entry: stamped, resolve, reject });
+      if (!this.#writing) void this.#write();
+    });
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    while (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      const entries = batch.map((waiting) => waiting.entry);
+      try {
+        const written = this.#to.journal.append(entries, entries[0]?.seq ?? 0);
+        // A journal in memory answers at once; waiting for nothing would cost every step a turn of the event loop.
+        if (written) await written;
+        for (const { entry, resolve } of batch) {
+          this.#to.fold(entry);
+          this.#to.tell(entry);
+          resolve();
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#writing = false;
+  }
+}

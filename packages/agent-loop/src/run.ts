@@ -1,0 +1,150 @@
+import type { ContentBlockParam } from './api.ts';
+import { messageOf, RunError } from './errors.ts';
+import { checkOutput } from './output.ts';
+import type { Outcome, PendingApproval, RunResult } from './result.ts';
+import type { RunState } from './run-state.ts';
+import { decide } from './stop.ts';
+import { takeTurn, type Turn } from './turn.ts';
+
+/** How a run ends. */
+interface End {
+  readonly outcome: Outcome;
+  readonly reason?: string | null;
+  readonly output?: unknown;
+  readonly pending?: readonly PendingApproval[];
+}
+
+/**
+ * The loop: ask the model, decide by its stop reason, run the tools it called, ask again. Every step is in the journal
+ * before the next begins; a request is sent only when every call of the last reply has its result.
+ *
+ * Returns with an outcome, or rejects with a RunError that carries what was done. The transcript is valid either way.
+ */
+export async function runLoop(
+  run: RunState,
+  input: string | readonly ContentBlockParam[],
+): Promise<RunResult<unknown>> {
+  const stopTimer = run.seams.timer(run.spec.limits.timeMs, () => {
+    run.halt.trip({ kind: 'time-limit', reason: `limits.timeMs (${run.spec.limits.timeMs}) is over` });
+  });
+  try {
+    await run.record({ type: 'run-start', model: run.params.model });
+    await run.record({ type: 'input', source: 'user', content: input });
+    return await finish(run, await loop(run));
+  } catch (error) {
+    throw await fail(run, error);
+  } finally {
+    stopTimer();
+  }
+}
+
+async function loop(run: RunState): Promise<End> {
+  const { limits } = run.spec;
+  let pauses = 0;
+  let corrections = 0;
+  for (let turn = 1; ; turn += 1) {
+    if (run.halt.reason) return haltedEnd(run);
+    if (turn > limits.turns)
+      return { outcome: 'turn-limit', reason: `limits.turns (${limits.turns}) is reached` };
+    const taken = await takeTurn(run, turn);
+    if (!taken) return haltedEnd(run);
+    const { message } = taken.reply;
+    pauses = message.stop_reason === 'pause_turn' ? pauses + 1 : 0;
+    const calls = message.content.filter((block) => block.type === 'tool_use').length;
+    const decision = decide({ stopReason: message.stop_reason, calls, pauses, maxPauses: limits.pauses });
+    switch (decision.next) {
+      case 'run-tools': {
+        const undecided = await taken.batch.run();
+        if (run.halt.reason) return haltedEnd(run);
+        if (undecided.length > 0) return { outcome: 'awaiting-approval', pending: undecided };
+        break;
+      }
+      case 'ask-again':
+        if (message.stop_reason !== 'pause_turn') await run.record({ type: 'compaction', turn });
+        break;
+      case 'fail':
+        await taken.batch.refuse(
+          'This call was not run: the reply that asked for it ended in an unexpected way.',
+        );
+        throw new RunError(decision.code, decision.message);
+      case 'end': {
+        const end = await endOf(run, taken, decision.outcome, corrections);
+        if (end) return end;
+        corrections += 1;
+        break;
+      }
+      default:
+        decision satisfies never;
+    }
+  }
+}
+
+/** How a reply that ends the run ends it; null where the model is asked to correct its output. */
+async function endOf(
+  run: RunState,
+  { reply, batch }: Turn,
+  outcome: Outcome,
+  corrections: number,
+): Promise<End | null> {
+  await batch.refuse(
+    `This call was not run: the reply that asked for it was ${outcome === 'completed' ? 'final' : outcome}.`,
+  );
+  const details = reply.message.stop_details;
+  if (outcome === 'refused') return { outcome, reason: details?.explanation ?? details?.category ?? null };
+  if (outcome !== 'completed' || !run.spec.output) return { outcome };
+  const checked = await checkOutput(run.spec.output, reply.message);
+  if (checked.ok) return { outcome, output: checked.value };
+  if (corrections >= run.spec.limits.outputRetries) {
+    throw new RunError(
+      'output-invalid',
+      `The model's output does not fit the agent's output schema: ${checked.message}`,
+    );
+  }
+  const content = `Your reply does not fit the required output format:\n${checked.message}\nReply again with the corrected output only.`;
+  await run.record({ type: 'input', source: 'output-check', content });
+  return null;
+}
+
+function haltedEnd(run: RunState): End {
+  const halted = run.halt.reason;
+  if (halted?.kind === 'failed') throw halted.error;
+  return { outcome: halted?.kind ?? 'stopped', reason: halted?.reason ?? null };
+}
+
+async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
+  const { outcome, reason = null, output = null, pending } = end;
+  await run.record({ type: 'run-end', outcome, turns: run.tally.turns, reason });
+  if (run.halt.reason?.kind === 'failed') throw run.halt.reason.error;
+  run.logger.info({ outcome, turns: run.tally.turns, usage: run.tally.usage, reason }, 'run ended');
+  return {
+    ...run.snapshot(),
+    outcome,
+    output,
+    reason,
+    reply: run.tally.reply,
+    pending: pending ? { reason: 'awaiting-approval', approvals: pending } : null,
+  };
+}
+
+/** Makes a RunError of what was thrown, with what is known of the run, and closes the journal with it. */
+async function fail(run: RunState, thrown: unknown): Promise<RunError> {
+  const error = RunError.is(thrown)
+    ? thrown
+    : new RunError('config', `The run failed unexpectedly: ${messageOf(thrown)}`, { cause: thrown });
+  // Where the journal itself failed there is nothing left to close.
+  if (error.code !== 'journal') {
+    await run
+      .record({
+        type: 'run-end',
+        outcome: 'failed',
+        turns: run.tally.turns,
+        reason: error.message,
+        code: error.code,
+      })
+      .catch(() => {});
+  }
+  run.halt.trip({ kind: 'failed', reason: error.message, error });
+  error.result = run.snapshot();
+  run.logger.error({ code: error.code, err: error }, 'run failed');
+  return error;
+}

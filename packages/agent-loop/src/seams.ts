@@ -1,0 +1,41 @@
+/**
+ * Everything the loop takes from outside that is not deterministic. Injecting it lets a whole run,
+ * timeouts and all, be replayed from a seed.
+ */
+export interface Seams {
+  /** Wall clock, in epoch milliseconds. Used for timestamps only. */
+  now(): number;
+  /** Monotonic clock, in milliseconds. Used for every duration and deadline. */
+  monotonic(): number;
+  /** Uniform in [0, 1). Used for retry jitter. */
+  random(): number;
+  /** A new unique id that starts with `prefix`. */
+  id(prefix: string): string;
+  /** Calls `fire` once after `ms` milliseconds; the returned function cancels it. */
+  timer(ms: number, fire: () => void): () => void;
+}
+
+/** The real clock, random numbers, ids and timers of this process. */
+export const systemSeams: Seams = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  random: () => Math.random(),
+  id: (prefix) => `${prefix}_${crypto.randomUUID()}`,
+  timer(ms, fire) {
+    const handle = setTimeout(fire, ms);
+    return () => clearTimeout(handle);
+  },
+};
+
+/** Resolves after `ms` milliseconds, or as soon as `halted` does. */
+export function sleep(seams: Seams, ms: number, onHalt: (wake: () => void) => () => void): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = seams.timer(ms, finish);
+    const detach = onHalt(finish);
+    function finish(): void {
+      cancel();
+      detach();
+      resolve();
+    }
+  });
+}

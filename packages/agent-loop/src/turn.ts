@@ -1,0 +1,116 @@
+import { type RunErrorCode, messageOf, RunError } from './errors.ts';
+import { LostReply } from './lost-reply.ts';
+import { callModel, type Reply } from './model-call.ts';
+import type { ReplyListener } from './reply-builder.ts';
+import type { RunState } from './run-state.ts';
+import { ToolBatch } from './tool-batch.ts';
+
+/** A whole reply and the batch of its tool calls, of which `read` tools may already be running. */
+export interface Turn {
+  readonly reply: Reply;
+  readonly batch: ToolBatch;
+}
+
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 8000;
+
+/**
+ * Asks the model once and keeps its reply. A reply that breaks off is recorded as lost and the turn is tried again, up
+ * to `limits.turnRetries` times: nothing but `read` tools can have run by then, so nothing with an effect is repeated.
+ * Returns null where the run was stopped meanwhile.
+ */
+export async function takeTurn(run: RunState, turn: number): Promise<Turn | null> {
+  for (let attempt = 1; ; attempt += 1) {
+    const body = run.body();
+    await callHook(run, 'beforeRequest', () =>
+      run.spec.hooks.beforeRequest?.({ runId: run.runId, turn, attempt, params: run.params }),
+    );
+    if (run.halt.reason) return null;
+    await run.record({
+      type: 'request',
+      turn,
+      attempt,
+      model: run.params.model,
+      maxTokens: run.params.max_tokens,
+      bytes: body.length,
+    });
+    const batch = new ToolBatch(run, turn);
+    try {
+      const reply = await callModel(run, run.params, run.transcript.messages, body, listenTo(run, batch));
+      return await keep(run, turn, reply, batch);
+    } catch (error) {
+      await batch.discard();
+      if (!(error instanceof LostReply)) throw error;
+      await recordLoss(run, turn, attempt, error);
+      if (run.halt.reason) return null;
+      if (!error.retryable || attempt > run.spec.limits.turnRetries) throw toRunError(error, attempt);
+      await waitBeforeRetry(run, attempt, error);
+      if (run.halt.reason) return null;
+    }
+  }
+}
+
+async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch): Promise<Turn> {
+  const { message, brokenCalls, requestId, firstTokenMs, durationMs } = reply;
+  await run.record({ type: 'reply', turn, message, brokenCalls, requestId, firstTokenMs, durationMs });
+  run.logger.info(
+    {
+      turn,
+      model: message.model,
+      stopReason: message.stop_reason,
+      usage: message.usage,
+      requestId,
+      firstTokenMs,
+      durationMs,
+    },
+    'reply',
+  );
+  await callHook(run, 'afterReply', () => run.spec.hooks.afterReply?.({ runId: run.runId, turn, message }));
+  return { reply, batch };
+}
+
+function listenTo(run: RunState, batch: ToolBatch): ReplyListener {
+  const call: ReplyListener['call'] = (block, broken) => batch.add(block, broken);
+  if (!run.telling) return { text() {}, thinking() {}, toolInput() {}, call };
+  return {
+    text: (text) => run.tell({ type: 'text-delta', text }),
+    thinking: (text) => run.tell({ type: 'thinking-delta', text }),
+    toolInput: (callId, tool, partialJson) =>
+      run.tell({ type: 'tool-input-delta', callId, tool, partialJson }),
+    call,
+  };
+}
+
+async function recordLoss(run: RunState, turn: number, attempt: number, lost: LostReply): Promise<void> {
+  const { text = '', usage = null, model = run.params.model, durationMs = 0 } = lost.partial ?? {};
+  const { code, message } = lost;
+  await run.record({ type: 'reply-lost', turn, attempt, code, message, text, usage, model, durationMs });
+  run.logger.warn({ turn, attempt, code, err: lost }, 'reply lost');
+}
+
+async function waitBeforeRetry(run: RunState, attempt: number, lost: LostReply): Promise<void> {
+  const ceiling = Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
+  const delayMs = Math.round(ceiling * (1 - run.seams.random() * 0.25));
+  run.tell({ type: 'wait', reason: 'retry', delayMs });
+  await run.sleep(delayMs);
+  if (!run.halt.reason)
+    run.tell({ type: 'retry', scope: 'turn', attempt: attempt + 1, reason: lost.message });
+}
+
+/** Calls a hook that only observes. One that throws ends the run. */
+async function callHook(run: RunState, name: string, call: () => unknown): Promise<void> {
+  try {
+    await run.halt.race(Promise.resolve(call()));
+  } catch (error) {
+    throw new RunError('hook-failed', `The ${name} hook failed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function toRunError(lost: LostReply, attempts: number): RunError {
+  const tries = attempts > 1 ? ` (${attempts} tries)` : '';
+  const options = lost.retryAfterMs === undefined ? {} : { retryAfterMs: lost.retryAfterMs };
+  return new RunError(lost.code as RunErrorCode, `${lost.message}${tries}`, {
+    cause: lost.cause ?? lost,
+    ...options,
+  });
+}
