@@ -29,9 +29,11 @@ export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     reporters: ['default', count],
+    // Files share a process: loading the SDK, zod and fast-check anew for each would cost more than most of the tests.
+    isolate: false,
     testTimeout: 15_000,
     hookTimeout: 15_000,
-    // Every mock and fake timer left behind by a test ends with it.
+    // What a test stubs ends with it.
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,
