@@ -66,13 +66,13 @@ const BY_STATUS: Readonly<Record<number, RunErrorCode>> = {
  *
  * See https://platform.claude.com/docs/en/api/errors
  */
-export function lostByApi(thrown: unknown): LostReply {
+export function lostByApi(thrown: unknown, now: number): LostReply {
   const error = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as SdkError;
   const message = messageOf(thrown);
   if (error.status !== undefined) {
     const code = (error.type ? BY_TYPE[error.type] : undefined) ?? BY_STATUS[error.status] ?? 'api-error';
     const lost = new LostReply(code, message, false, thrown);
-    lost.retryAfterMs = retryAfterMs(error.headers);
+    lost.retryAfterMs = retryAfterMs(error.headers, now);
     return lost;
   }
   if (isConnectionError(thrown)) return new LostReply('connection', describeConnection(error), false, thrown);
@@ -83,7 +83,7 @@ export function lostByApi(thrown: unknown): LostReply {
 }
 
 /** The wait the server asks for, in milliseconds, or undefined. */
-export function retryAfterMs(headers: Headers | undefined, now = Date.now()): number | undefined {
+export function retryAfterMs(headers: Headers | undefined, now: number): number | undefined {
   const exact = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
   if (!Number.isNaN(exact)) return exact;
   const header = headers?.get('retry-after');

@@ -60,7 +60,7 @@ export async function callModel(
     watch();
     void read().then(
       (reply) => finish(() => resolve(reply)),
-      (error: unknown) => fail(asLost(error)),
+      (error: unknown) => fail(asLost(error, seams.now())),
     );
 
     /** One timer that looks again when silence could have become too long: nothing is re-armed per event. */
@@ -137,9 +137,7 @@ async function send(
     betas.length > 0
       ? createBeta(client, { ...request, betas: [...betas] }, options)
       : client.messages.create(request, options);
-  const { data, response, request_id } = await (
-    sent as ReturnType<Client['messages']['create']>
-  ).withResponse();
+  const { data, response, request_id } = await sent.withResponse();
   return { stream: data as unknown as AsyncIterable<StreamEvent>, response, requestId: request_id ?? null };
 }
 
@@ -211,8 +209,8 @@ function* asEvents(body: unknown): Generator<StreamEvent> {
   yield { type: 'message_stop' };
 }
 
-function asLost(error: unknown): LostReply {
+function asLost(error: unknown, now: number): LostReply {
   if (error instanceof LostReply) return error;
   if (error instanceof BadStream) return new LostReply('stream-broken', error.message, true, error);
-  return lostByApi(error);
+  return lostByApi(error, now);
 }

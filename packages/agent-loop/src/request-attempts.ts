@@ -27,7 +27,7 @@ export function observeAttempts(run: RunState): Middleware {
 }
 
 async function boundRetry(run: RunState, response: Response): Promise<Response> {
-  const waitMs = retryAfterMs(response.headers);
+  const waitMs = retryAfterMs(response.headers, run.seams.now());
   if (waitMs !== undefined && waitMs > run.spec.limits.retryAfterMs) return withoutRetry(response);
   if (response.status === 429 && waitMs === undefined && (await isSpendLimit(response)))
     return withoutRetry(response);

@@ -189,8 +189,7 @@ function fromRunnable(runnable: RunnableTool, behaviour: ToolBehaviour<unknown>)
     },
     run(input, ctx) {
       const toolUse = { type: 'tool_use', id: ctx.callId, name: runnable.name, input };
-      return run.call(
-        runnable,
+      return runnable.run(
         input as never,
         { toolUse, toolUseBlock: toolUse, signal: ctx.signal } as never,
       ) as Awaitable<ToolOutput>;
