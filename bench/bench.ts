@@ -15,11 +15,12 @@ export interface Bench {
   readonly failures: readonly string[];
   /** Rounds of each case: `rounds(5)` is 5, or what the command line says, or 1 when quick. */
   rounds(usual: number): number;
-  /** Runs every case once, then every case again, each time in a fresh process. */
+  /** Runs every case, then every case again, each time in a fresh process; those in `once` in the first round only. */
   interleave<Id extends string>(
     scenario: string,
     cases: Readonly<Record<Id, Params>>,
     rounds: number,
+    once?: readonly Id[],
   ): Promise<Record<Id, Sample[]>>;
 }
 
@@ -116,13 +117,15 @@ export function createBench(options: BenchOptions): Bench {
       scenario: string,
       cases: Readonly<Record<Id, Params>>,
       rounds: number,
+      once: readonly Id[] = [],
     ) {
       const ids = Object.keys(cases) as Id[];
       const samples = Object.fromEntries(ids.map((id) => [id, [] as Sample[]])) as Record<Id, Sample[]>;
       for (let round = 1; round <= rounds; round += 1) {
         const load = loadavg()[0]?.toFixed(2);
         process.stderr.write(`  ${scenario}: round ${round} of ${rounds}, load ${load}\n`);
-        for (const id of ids) samples[id].push(await measured(scenario, cases[id]));
+        const due = round === 1 ? ids : ids.filter((id) => !once.includes(id));
+        for (const id of due) samples[id].push(await measured(scenario, cases[id]));
       }
       return samples;
     },
