@@ -1,0 +1,27 @@
+import { librarian, startEmulator } from '@pawl/emulator';
+
+/** Where requests go, and what is to be closed in the end. */
+export interface Endpoint extends AsyncDisposable {
+  readonly label: string;
+}
+
+/**
+ * With a key (or a base URL) in the environment the SDK's defaults apply and this changes nothing. Otherwise starts the
+ * emulator on a free port, with the librarian answering, and points the SDK's own variables at it: the program that
+ * follows is the same in both cases.
+ */
+export async function chooseEndpoint(env: NodeJS.ProcessEnv): Promise<Endpoint> {
+  const { ANTHROPIC_API_KEY: key, ANTHROPIC_AUTH_TOKEN: token, ANTHROPIC_BASE_URL: baseUrl } = env;
+  if (key || token || baseUrl) {
+    // A local server wants no key, but the SDK does not start without one.
+    if (!key && !token) env['ANTHROPIC_API_KEY'] = 'none';
+    return { label: baseUrl ?? 'api.anthropic.com', async [Symbol.asyncDispose]() {} };
+  }
+  const server = await startEmulator({ port: 0, respond: librarian() });
+  env['ANTHROPIC_BASE_URL'] = server.url;
+  env['ANTHROPIC_API_KEY'] = 'offline';
+  return {
+    label: 'offline: the librarian, a rule-based stand-in (not a model)',
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
