@@ -6,15 +6,16 @@ import { faultyJson } from './fault-json.ts';
 import { faultyFrames } from './fault-stream.ts';
 import type { Fault } from './faults.ts';
 import type { JsonObject } from './json.ts';
+import { cutAtMaxTokens } from './max-tokens.ts';
 import { buildMessage } from './message.ts';
 import type { BuiltMessage } from './message.ts';
 import type { Outcome } from './outcome.ts';
 import type { Prepared } from './prepare.ts';
-import { toolUse } from './reply.ts';
+import { toolUse, whole } from './reply.ts';
 import { commonHeaders, sendError } from './send.ts';
 import type { EmulatorState } from './state.ts';
 import { showsThinking } from './thinking.ts';
-import type { Answer, ChunkOptions, EmulatedRequest, ReplySpec } from './types.ts';
+import type { Answer, ChunkOptions, ReplySpec } from './types.ts';
 import { messageUsage } from './usage.ts';
 import type { MessageUsage } from './usage.ts';
 
@@ -22,7 +23,7 @@ import type { MessageUsage } from './usage.ts';
 export interface Asked {
   readonly exchange: Exchange;
   readonly prepared: Prepared;
-  readonly request: EmulatedRequest;
+  readonly stream: boolean;
   /** Whether it came through the beta namespace. */
   readonly beta: boolean;
 }
@@ -46,7 +47,17 @@ export async function answer(state: EmulatorState, asked: Asked, spec: Answer): 
     exchange.end('cut');
     return { kind: 'no-response', code: noResponse[fault.id] };
   }
-  return send(state, asked, fault?.id === 'huge-tool-input' ? withHugeInputs(spec, fault) : spec);
+  return send(state, asked, withFaultyContent(spec));
+}
+
+/** Faults that are a matter of what the reply says rather than of how it is sent. */
+function withFaultyContent(spec: ReplySpec): ReplySpec {
+  if (spec.fault?.id === 'huge-tool-input') return withHugeInputs(spec, spec.fault);
+  if (spec.fault?.id !== 'unknown-block') return spec;
+  return {
+    ...spec,
+    content: [whole({ type: 'hologram', depth: 3, payload: { light: 'green' } }), ...spec.content],
+  };
 }
 
 function withHugeInputs(spec: ReplySpec, { bytes = 262_144 }: Fault): ReplySpec {
@@ -64,15 +75,19 @@ function withHugeInputs(spec: ReplySpec, { bytes = 262_144 }: Fault): ReplySpec 
 }
 
 function send(state: EmulatorState, asked: Asked, spec: ReplySpec): Outcome {
-  const { exchange, prepared, request, beta } = asked;
+  const { exchange, prepared, stream, beta } = asked;
   const { model, body } = prepared;
-  const message = buildMessage(withBetaFields(spec, beta), {
+  const context = {
     random: state.random,
     model: body.model,
     tokenFactor: model.tokenFactor,
-    showThinking: showsThinking(body, model),
+    showThinking: showsThinking(body.thinking, model),
     sign: prepared.sign,
-  });
+  };
+  const limited = state.options.enforceMaxTokens
+    ? cutAtMaxTokens(spec, body.max_tokens, model.tokenFactor)
+    : spec;
+  const message = buildMessage(withBetaFields(limited, beta), context);
   const usage = messageUsage(message, prepared.prompt, served(prepared));
   const chunk = { ...state.options.chunk, ...spec.chunk };
   const meter = createMeter(state, asked, message, usage);
@@ -80,7 +95,7 @@ function send(state: EmulatorState, asked: Asked, spec: ReplySpec): Outcome {
   exchange.begin(200);
   const headers = { ...commonHeaders(state, exchange, model.rateGroup), ...spec.headers };
   const options = bodyOptions(state, exchange, spec.fault, chunk, meter);
-  const streams = spec.fault?.id === 'sse-for-json' || (request.stream && !isWhole(spec.fault));
+  const streams = spec.fault?.id === 'sse-for-json' || (stream && !isWhole(spec.fault));
   if (!streams) {
     const text = JSON.stringify(messageBody(message, usage.final(message.outputTokens), true));
     meter.progress(message.outputTokens);

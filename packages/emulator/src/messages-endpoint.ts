@@ -2,7 +2,8 @@ import { answer } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import type { Outcome } from './outcome.ts';
 import { prepare } from './prepare.ts';
-import { apiError } from './reply.ts';
+import type { Prepared } from './prepare.ts';
+import { apiError, reply } from './reply.ts';
 import { sendError } from './send.ts';
 import type { EmulatorState } from './state.ts';
 import type { Answer, EmulatedRequest } from './types.ts';
@@ -13,7 +14,7 @@ export async function createMessage(
   exchange: Exchange,
   beta: boolean,
 ): Promise<Outcome> {
-  const prepared = prepare(state, exchange);
+  const prepared = prepare(state, exchange, 'messages');
   if ('kind' in prepared) return sendError(state, exchange, prepared);
   const { model, key } = prepared;
   const limited = state.rates.admit(
@@ -21,6 +22,7 @@ export async function createMessage(
     prepared.prompt.input + prepared.prompt.write5m + prepared.prompt.write1h,
   );
   if (limited) return sendError(state, exchange, limited, { rateGroup: model.rateGroup });
+  if (prepared.body.max_tokens === 0) return warmUp(state, exchange, prepared, beta);
   const request: EmulatedRequest = {
     id: exchange.id,
     index: state.nextIndex(),
@@ -31,7 +33,18 @@ export async function createMessage(
     stream: prepared.body.stream === true,
   };
   const spec = await ask(state, request, exchange.incoming.signal);
-  return answer(state, { exchange, prepared, request, beta }, spec);
+  return answer(state, { exchange, prepared, stream: request.stream, beta }, spec);
+}
+
+/** `max_tokens: 0` fills the cache and asks the model nothing. */
+function warmUp(
+  state: EmulatorState,
+  exchange: Exchange,
+  prepared: Prepared,
+  beta: boolean,
+): Promise<Outcome> {
+  const spec = reply([], { stopReason: 'max_tokens', usage: { output_tokens: 0 } });
+  return answer(state, { exchange, prepared, stream: false, beta }, spec);
 }
 
 /** A responder that throws is a mistake of the script: an error that names it and that nobody retries. */

@@ -1,0 +1,140 @@
+import { hash } from './hash.ts';
+import type { JsonObject } from './json.ts';
+import { asArray, asObject, asString, canonicalJson } from './json.ts';
+import { memo } from './memo.ts';
+import { withoutMarkers } from './message-facts.ts';
+import type { ModelSpec } from './model-spec.ts';
+import type { PreservedThinking } from './types.ts';
+import type { Turn } from './validate-conversation.ts';
+
+/** Signs thinking blocks of the next reply and checks those of earlier ones. */
+export interface Binding {
+  sign(thinkingText: string): string;
+  /** The first block that was edited or stands in a conversation it was not made in, or undefined. */
+  check(): string | undefined;
+}
+
+/** What a binding depends on besides the conversation. */
+export interface BindingOptions {
+  readonly model: ModelSpec;
+  readonly mode: PreservedThinking;
+  /** Blocks in another conversation are ignored instead of refused. */
+  readonly drops: boolean;
+}
+
+/**
+ * Binds thinking blocks to everything before the assistant turn they stand in: the system prompt, the tools in any order,
+ * and the earlier turns, cache markers left out. A compaction block takes the place of what comes before it.
+ */
+export function bindThinking(body: JsonObject, turns: readonly Turn[], options: BindingOptions): Binding {
+  const prefixes = prefixHashes(body, turns);
+  const last = turns.at(-1)?.role === 'assistant' ? turns.length - 1 : turns.length;
+  return {
+    sign: (text) => encode([options.model.id, prefixes[last] ?? '', hash(text)]),
+    check: () => checkTurns(turns, prefixes, options),
+  };
+}
+
+/** For each turn, and for the one to come, the hash of what is before it. */
+function prefixHashes(body: JsonObject, turns: readonly Turn[]): readonly string[] {
+  const base = hash(`${systemText(body['system'])}|${toolHashes(body['tools'])}`);
+  const prefixes: string[] = [];
+  let prefix = base;
+  for (const turn of turns) {
+    prefixes.push(prefix);
+    prefix = hash(prefix + turn.role);
+    for (const block of turn.blocks)
+      prefix = hash((block.type === 'compaction' ? base : prefix) + block.hash);
+  }
+  return [...prefixes, prefix];
+}
+
+function systemText(system: unknown): string {
+  if (typeof system === 'string') return canonicalJson([system]);
+  return canonicalJson(asArray(system).map((block) => asString(asObject(block)['text']) ?? ''));
+}
+
+function toolHashes(tools: unknown): string {
+  return asArray(tools)
+    .map((tool) => toolHash(JSON.stringify(tool)))
+    .toSorted()
+    .join();
+}
+
+const toolHash = memo((json) => hash(canonicalJson(withoutMarkers(asObject(JSON.parse(json))))));
+
+function checkTurns(
+  turns: readonly Turn[],
+  prefixes: readonly string[],
+  options: BindingOptions,
+): string | undefined {
+  if (options.mode === 'off') return undefined;
+  const binds = isBound(options.model, options.mode);
+  const latest = turns.findLastIndex(({ role }) => role === 'assistant');
+  // Blocks before the last summary are not read any more.
+  const from = Math.max(
+    0,
+    turns.findLastIndex(({ blocks }) => blocks.some(({ type }) => type === 'compaction')),
+  );
+  for (let index = from; index < turns.length; index++) {
+    const turn = turns[index];
+    if (turn?.role !== 'assistant') continue;
+    const isSummary = turn.blocks.some(({ type }) => type === 'compaction');
+    const expected = isSummary ? undefined : prefixes[index];
+    const problem = checkTurn(turn, { expected, isLatest: index === latest, binds }, options);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+interface Place {
+  /** Undefined where the prefix is not checked. */
+  readonly expected: string | undefined;
+  readonly isLatest: boolean;
+  readonly binds: boolean;
+}
+
+function checkTurn(
+  turn: Turn,
+  { expected, isLatest, binds }: Place,
+  { model, drops }: BindingOptions,
+): string | undefined {
+  for (const { thinking, path } of turn.blocks) {
+    if (!thinking) continue;
+    const parts = decode(thinking.signature);
+    if (!parts) return `${path}: Invalid \`signature\` in \`thinking\` block`;
+    const [signer, prefix, content] = parts;
+    // Blocks of another model are dropped silently.
+    if (signer !== model.id) continue;
+    if (content !== hash(thinking.text)) {
+      if (isLatest) {
+        return `${path}: \`thinking\` or \`redacted_thinking\` blocks in the latest assistant message cannot be modified. These blocks must remain as they were in the original response.`;
+      }
+      if (binds) return `${path}: Invalid \`signature\` in \`thinking\` block`;
+    }
+    if (binds && !drops && expected !== undefined && prefix !== expected) {
+      return `${path}: Invalid \`signature\` in \`thinking\` block: the block is bound to a different conversation. The system prompt, the tools or an earlier message changed since it was made.`;
+    }
+  }
+  return undefined;
+}
+
+function isBound({ binding }: ModelSpec, mode: PreservedThinking): boolean {
+  if (mode === 'everyone') return true;
+  return binding === 'everyone' || (binding === 'new' && mode === 'new-organisation');
+}
+
+function encode(parts: readonly [model: string, prefix: string, content: string]): string {
+  return btoa(`pawl1|${parts.join('|')}`);
+}
+
+function decode(signature: string): readonly [model: string, prefix: string, content: string] | undefined {
+  try {
+    const [version, model, prefix, content] = atob(signature).split('|');
+    return version === 'pawl1' && model !== undefined && prefix !== undefined && content !== undefined
+      ? [model, prefix, content]
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
