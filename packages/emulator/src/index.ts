@@ -48,3 +48,5 @@ export type {
   UsageOverride,
   WholeSpec,
 } from './types.ts';
+export { librarian } from './librarian/librarian.ts';
+export type { LibrarianOptions } from './librarian/librarian.ts';
