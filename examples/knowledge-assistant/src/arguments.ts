@@ -14,11 +14,13 @@ export interface Arguments {
 /** A mistake in the arguments; the message says how to mend it. */
 export class UsageError extends Error {}
 
+const QUESTION = 'What happens to the transcript when a run is aborted?';
+
 export const USAGE = `Usage: pnpm demo [question] [--dir folder] [--model id]
 
 Answers a question from the files of a folder, with quotes and their sources.
 
-  question       default: ${JSON.stringify('What happens to the transcript when a run is aborted?')}
+  question       default: ${JSON.stringify(QUESTION)}
   --dir folder   the folder to read, default: this project's docs
   --model id     default: claude-sonnet-5-5
   --help         this text
@@ -33,11 +35,14 @@ export async function readArguments(argv: readonly string[]): Promise<Arguments 
   const { values, positionals } = parse(argv);
   if (values.help) return null;
   if (positionals.length > 1) {
-    throw new UsageError(`Expected one question, got ${positionals.length} arguments. Put the question in quotes.`);
+    throw new UsageError(
+      `Expected one question, got ${positionals.length} arguments. Put the question in quotes.`,
+    );
   }
-  const question = positionals[0] ?? 'What happens to the transcript when a run is aborted?';
+  const question = positionals[0] ?? QUESTION;
   if (question.trim() === '') throw new UsageError('The question is empty.');
-  const dir = resolve(values.dir ?? DOCS);
+  // Package scripts run in the project's folder; a relative path is meant from where the command was typed.
+  const dir = resolve(process.env['INIT_CWD'] ?? '.', values.dir ?? DOCS);
   await checkFolder(dir);
   return { question, dir, model: values.model ?? 'claude-sonnet-5-5' };
 }
@@ -58,14 +63,16 @@ async function checkFolder(dir: string): Promise<void> {
   const found = await stat(dir).catch(() => null);
   if (!found) throw new UsageError(`There is no folder ${dir}.`);
   if (!found.isDirectory()) throw new UsageError(`${dir} is not a folder.`);
-  if (!(await holdsAFile(dir))) throw new UsageError(`The folder ${dir} holds no files: there is nothing to answer from.`);
+  if (!(await holdsAFile(dir)))
+    throw new UsageError(`The folder ${dir} holds no files: there is nothing to answer from.`);
 }
 
 async function holdsAFile(dir: string): Promise<boolean> {
   const entries = await readdir(dir, { withFileTypes: true });
   if (entries.some((entry) => entry.isFile())) return true;
   for (const entry of entries) {
-    if (entry.isDirectory() && !SKIPPED.has(entry.name) && (await holdsAFile(resolve(dir, entry.name)))) return true;
+    if (entry.isDirectory() && !SKIPPED.has(entry.name) && (await holdsAFile(resolve(dir, entry.name))))
+      return true;
   }
   return false;
 }

@@ -1,8 +1,9 @@
 import { librarian, startEmulator } from '@pawl/emulator';
 
 /** Where requests go, and what is to be closed in the end. */
-export interface Endpoint extends AsyncDisposable {
+export interface Endpoint {
   readonly label: string;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -15,13 +16,13 @@ export async function chooseEndpoint(env: NodeJS.ProcessEnv): Promise<Endpoint> 
   if (key || token || baseUrl) {
     // A local server wants no key, but the SDK does not start without one.
     if (!key && !token) env['ANTHROPIC_API_KEY'] = 'none';
-    return { label: baseUrl ?? 'api.anthropic.com', async [Symbol.asyncDispose]() {} };
+    return { label: baseUrl ?? 'api.anthropic.com', close: async () => {} };
   }
   const server = await startEmulator({ port: 0, respond: librarian() });
   env['ANTHROPIC_BASE_URL'] = server.url;
   env['ANTHROPIC_API_KEY'] = 'offline';
   return {
     label: 'offline: the librarian, a rule-based stand-in (not a model)',
-    [Symbol.asyncDispose]: () => server.close(),
+    close: () => server.close(),
   };
 }

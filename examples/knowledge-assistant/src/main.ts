@@ -26,23 +26,31 @@ async function main(argv: readonly string[]): Promise<number> {
   return answer(args);
 }
 
-async function answer({ question, dir, model }: Arguments): Promise<number> {
-  await using endpoint = await chooseEndpoint(process.env);
+async function answer(args: Arguments): Promise<number> {
+  const endpoint = await chooseEndpoint(process.env);
+  try {
+    return await show(args, endpoint.label);
+  } finally {
+    await endpoint.close();
+  }
+}
+
+async function show({ question, dir, model }: Arguments, label: string): Promise<number> {
   const display = new Display((text) => process.stdout.write(text), dir);
-  console.log(`${styleText('bold', question)}\n${styleText('dim', `${dir} · ${endpoint.label}`)}\n`);
-  await using stream = createAssistant(dir, model).stream(question);
+  console.log(`${styleText('bold', question)}\n${styleText('dim', `${dir} · ${label}`)}\n`);
+  const stream = createAssistant(dir, model).stream(question);
   const onInterrupt = (): void => stream.stop('Ctrl-C');
   process.once('SIGINT', onInterrupt);
   try {
     for await (const event of stream) display.show(event);
     const result = await stream.result;
-    display.summary(result, endpoint.label);
+    display.summary(result, label);
     if (result.outcome === 'completed') return OK;
     console.error(`Not finished: ${result.outcome}${result.reason ? ` (${result.reason})` : ''}.`);
     return result.outcome === 'stopped' ? INTERRUPTED : FAILED;
   } catch (error) {
     if (!RunError.is(error)) throw error;
-    if (error.result) display.summary(error.result, endpoint.label);
+    if (error.result) display.summary(error.result, label);
     console.error(`The run failed (${error.code}): ${error.message}`);
     return FAILED;
   } finally {
