@@ -21,10 +21,11 @@ interface EntryBase extends EventBase {
 /** How a tool call ended. `unknown`: it was started and stopped waiting for; it may or may not have happened. */
 export type ToolOutcome = 'ok' | 'error' | 'denied' | 'cancelled' | 'timeout' | 'unknown';
 
-/** The run began. */
+/** The run began, or goes on after an interruption (`resumed`), under the id it had. */
 export interface RunStartEvent extends EntryBase {
   readonly type: 'run-start';
   readonly model: string;
+  readonly resumed?: true;
 }
 /** A user message joined the transcript. `source` tells the caller's input from the loop's own request to correct an output. */
 export interface InputEvent extends EntryBase {
@@ -79,12 +80,15 @@ export interface ReplyLostEvent extends EntryBase {
   readonly type: 'reply-lost';
   readonly turn: number;
   readonly attempt: number;
-  readonly code: RunErrorCode | 'stopped' | 'time-limit';
+  /** `interrupted`: the process ended while the request was under way, and nobody knows what the server did. */
+  readonly code: RunErrorCode | 'stopped' | 'time-limit' | 'interrupted';
   readonly message: string;
   /** The text that had arrived. */
   readonly text: string;
   /** What the server had reported by then, or null. */
   readonly usage: Partial<ReplyUsage> | null;
+  /** The most it can have used where the server told nothing: one token a byte of the request, and all of `maxTokens`. */
+  readonly worst?: { readonly input_tokens: number; readonly output_tokens: number };
   readonly model: string;
   readonly durationMs: number;
 }
@@ -173,6 +177,27 @@ export interface ChildEndEvent extends EntryBase {
   readonly child: string;
   readonly outcome: Outcome | 'failed';
 }
+/** The first entry of a session. `fingerprint` is a hash of model, system prompt and tools. */
+export interface SessionStartEvent extends EntryBase {
+  readonly type: 'session-start';
+  /** Version of the entries' meaning. */
+  readonly version: 1;
+  readonly model: string;
+  readonly fingerprint: string;
+}
+/** The entries before this one were copied from another session; what follows is this session's own. */
+export interface ForkEvent extends EntryBase {
+  readonly type: 'fork';
+  readonly from: string;
+  /** How many entries were copied. */
+  readonly entries: number;
+}
+/** The session goes on with another model, system prompt or tools: earlier thinking blocks no longer fit and are left out. */
+export interface PrefixChangeEvent extends EntryBase {
+  readonly type: 'prefix-change';
+  readonly model: string;
+  readonly fingerprint: string;
+}
 /** The run ended. `failed` stands for a run that rejects with a RunError. */
 export interface RunEndEvent extends EntryBase {
   readonly type: 'run-end';
@@ -196,6 +221,9 @@ export type Entry =
   | CompactionEvent
   | ChildStartEvent
   | ChildEndEvent
+  | SessionStartEvent
+  | ForkEvent
+  | PrefixChangeEvent
   | RunEndEvent;
 
 /** What is told as it happens and not kept. */

@@ -1,0 +1,121 @@
+import type { RequestParams, ToolUseBlock } from './api.ts';
+import type { ApprovalEvent, ApprovalRequestEvent, Entry, ReplyEvent, RequestEvent, ToolStartEvent } from './events.ts';
+import { RequestBody } from './request-body.ts';
+import type { Outcome } from './result.ts';
+import { Tally } from './tally.ts';
+import { Transcript } from './transcript.ts';
+
+/** What the journal knows of a call that has not ended. */
+export interface CallRecord {
+  /** Its latest start, where it was started. */
+  readonly started: ToolStartEvent | undefined;
+  readonly asked: ApprovalRequestEvent | undefined;
+  /** The first decision on it. A decision that comes before the latest start was used up by it. */
+  readonly decided: ApprovalEvent | undefined;
+}
+
+/** The latest run of a session. */
+export interface RunRecord {
+  readonly runId: string;
+  readonly tally: Tally;
+  /** How it ended, or null while it has not: it goes on, or was interrupted. */
+  ended: Outcome | 'failed' | null;
+  /** The request whose reply has not come, where there is one. */
+  inFlight: RequestEvent | null;
+  /** The reply that no request has followed yet. */
+  unanswered: ReplyEvent | null;
+}
+
+/**
+ * The state of a session: a fold of its journal and nothing else. A single run is a session of one run.
+ */
+export class SessionState {
+  readonly transcript: Transcript;
+  /** Usage and steps of all runs, without those a fork has taken over from its parent. */
+  total = new Tally();
+  run: RunRecord | null = null;
+  /** Of the first entry, or of the latest change. */
+  prefix: { readonly model: string; readonly fingerprint: string } | null = null;
+  readonly #calls = new Map<string, CallRecord>();
+  #body: RequestBody | undefined;
+
+  constructor() {
+    this.transcript = new Transcript((message) => this.#body?.append(message));
+  }
+
+  /** The next request's body. Messages are serialised once for the life of the session. */
+  body(params: RequestParams): Uint8Array {
+    if (!this.#body) {
+      this.#body = new RequestBody(params);
+      for (const message of this.transcript.messages) this.#body.append(message);
+    }
+    return this.#body.bytes();
+  }
+
+  /** What is known of a call of the last reply. */
+  callOf(block: ToolUseBlock): CallRecord {
+    return this.#calls.get(block.id) ?? { started: undefined, asked: undefined, decided: undefined };
+  }
+
+  /** Folds one entry. */
+  apply(entry: Entry): void {
+    this.transcript.apply(entry);
+    this.total.apply(entry);
+    this.run?.tally.apply(entry);
+    switch (entry.type) {
+      case 'session-start':
+        this.prefix = entry;
+        break;
+      case 'prefix-change':
+        this.prefix = entry;
+        this.#body = undefined;
+        break;
+      case 'fork':
+        this.total = new Tally();
+        this.run = null;
+        break;
+      case 'run-start':
+        if (this.run?.runId === entry.runId) this.run.ended = null;
+        else this.run = { runId: entry.runId, tally: new Tally(), ended: null, inFlight: null, unanswered: null };
+        break;
+      case 'run-end':
+        if (this.run) this.run.ended = entry.outcome;
+        break;
+      case 'input':
+        if (this.run) this.run.unanswered = null;
+        this.#calls.clear();
+        break;
+      case 'request':
+        if (this.run) this.run.inFlight = entry;
+        if (this.run) this.run.unanswered = null;
+        this.#calls.clear();
+        break;
+      case 'reply':
+        if (this.run) this.run.inFlight = null;
+        if (this.run) this.run.unanswered = entry;
+        break;
+      case 'reply-lost':
+        if (this.run) this.run.inFlight = null;
+        break;
+      case 'tool-start':
+        this.#calls.set(entry.callId, { ...this.#known(entry.callId), started: entry, decided: undefined });
+        break;
+      case 'approval-request':
+        this.#calls.set(entry.callId, { ...this.#known(entry.callId), asked: entry });
+        break;
+      case 'approval': {
+        const known = this.#known(entry.callId);
+        if (!known.decided) this.#calls.set(entry.callId, { ...known, decided: entry });
+        break;
+      }
+      case 'tool-end':
+        this.#calls.delete(entry.callId);
+        break;
+      default:
+    }
+  }
+
+  #known(callId: string): CallRecord {
+    return this.#calls.get(callId) ?? { started: undefined, asked: undefined, decided: undefined };
+  }
+}
