@@ -2,6 +2,7 @@ import type { Body } from './body.ts';
 import { SocketCut } from './body.ts';
 import type { Incoming } from './exchange.ts';
 import type { Outcome } from './outcome.ts';
+import { requestText } from './request-text.ts';
 import type { Emulator } from './types.ts';
 
 /** A `fetch` over a handler: rejects and breaks the way Node's own fetch does. */
@@ -61,16 +62,9 @@ async function readRequest(
     method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
     target: url.pathname + url.search,
     headers: Object.fromEntries(new Headers(init?.headers ?? request?.headers)),
-    bodyText: await readBody(init?.body ?? undefined, request),
+    bodyText: await requestText(init?.body ?? undefined, request),
     signal,
   };
-}
-
-async function readBody(body: RequestInit['body'], request: Request | undefined): Promise<string> {
-  if (typeof body === 'string') return body;
-  if (body instanceof Uint8Array) return new TextDecoder().decode(body);
-  if (body === undefined || body === null) return request ? request.text() : '';
-  return new Response(body).text();
 }
 
 /** The error of a fetch whose connection failed; `cause.code` tells how. */
