@@ -1,8 +1,8 @@
 import type { Body } from './body.ts';
 import { SocketCut } from './body.ts';
+import { readFetchCall } from './fetch-call.ts';
 import type { Incoming } from './exchange.ts';
 import type { Outcome } from './outcome.ts';
-import { requestText } from './request-text.ts';
 import type { Emulator } from './types.ts';
 
 /** A `fetch` over a handler: rejects and breaks the way Node's own fetch does. */
@@ -41,7 +41,8 @@ function linkSignal(signal: AbortSignal | undefined): Link {
   let unlink = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     const abort = (): void => {
-      reject(signal?.reason);
+      // The reason is whatever the caller gave, as with any fetch.
+      reject(signal?.reason as unknown);
       controller.abort(signal?.reason);
     };
     signal?.addEventListener('abort', abort, { once: true });
@@ -56,15 +57,8 @@ async function readRequest(
   init: RequestInit | undefined,
   signal: AbortSignal,
 ): Promise<Incoming> {
-  const request = input instanceof Request ? input : undefined;
-  const url = new URL(request ? request.url : String(input));
-  return {
-    method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-    target: url.pathname + url.search,
-    headers: Object.fromEntries(new Headers(init?.headers ?? request?.headers)),
-    bodyText: await requestText(init?.body ?? undefined, request),
-    signal,
-  };
+  const { headers, ...call } = await readFetchCall(input, init);
+  return { ...call, headers: Object.fromEntries(headers), signal };
 }
 
 /** The error of a fetch whose connection failed; `cause.code` tells how. */

@@ -6,7 +6,7 @@ import {
   withoutSecrets,
 } from './recording.ts';
 import type { RecordedExchange } from './recording.ts';
-import { requestText } from './request-text.ts';
+import { readFetchCall } from './fetch-call.ts';
 import type { Emulator } from './types.ts';
 
 /** Options of `record`. */
@@ -26,7 +26,7 @@ export interface Recorder {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-type Response_ = NonNullable<RecordedExchange['response']>;
+type ResponseRecord = NonNullable<RecordedExchange['response']>;
 
 /** Records every exchange of a fetch in a file of JSON lines, without credentials. Needs `node:fs`. */
 export function record({ fetch: send = globalThis.fetch, file }: RecordOptions): Recorder {
@@ -35,13 +35,13 @@ export function record({ fetch: send = globalThis.fetch, file }: RecordOptions):
   const pending = new Set<Promise<void>>();
   const track = (work: Promise<void>): void => {
     pending.add(work);
-    const done = (): boolean => pending.delete(work);
-    work.then(done, done);
+    const forget = (): boolean => pending.delete(work);
+    work.then(forget, forget);
   };
   const recordingFetch: Emulator['fetch'] = async (input, init) => {
     const number = ++count;
     const request = await describe(input, init);
-    const keep = (response: Response_ | null, error: string | null): void =>
+    const keep = (response: ResponseRecord | null, error: string | null): void =>
       track(write(JSON.stringify({ number, request, response, error })));
     try {
       return capture(await send(input, init), (response) => keep(response, null));
@@ -61,22 +61,15 @@ async function describe(
   input: string | URL | Request,
   init: RequestInit | undefined,
 ): Promise<RecordedExchange['request']> {
-  const request = input instanceof Request ? input : undefined;
-  const url = new URL(request ? request.url : String(input));
-  return {
-    method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-    path: url.pathname + url.search,
-    headers: safeRequestHeaders(new Headers(init?.headers ?? request?.headers)),
-    // A request that is a stream is read from a copy, so that it can still be sent.
-    body: recordedBody(await requestText(init?.body ?? undefined, request?.clone())),
-  };
+  const { method, target, headers, bodyText } = await readFetchCall(input, init);
+  return { method, path: target, headers: safeRequestHeaders(headers), body: recordedBody(bodyText) };
 }
 
 /** The same response, whose body is written down as it is read. */
-function capture(response: Response, keep: (response: Response_) => void): Response {
+function capture(response: Response, keep: (response: ResponseRecord) => void): Response {
   const chunks: string[] = [];
   const decoder = new TextDecoder();
-  const end = (ended: Response_['ended']): void => {
+  const end = (ended: ResponseRecord['ended']): void => {
     chunks.push(decoder.decode());
     keep({
       status: response.status,

@@ -1,7 +1,7 @@
 import { canonicalJson } from './json.ts';
 import { parseRecording, recordedBody } from './recording.ts';
 import type { RecordedExchange } from './recording.ts';
-import { requestText } from './request-text.ts';
+import { readFetchCall } from './fetch-call.ts';
 import type { Emulator } from './types.ts';
 
 /** Options of `replay`. */
@@ -62,14 +62,8 @@ interface Comparable {
 }
 
 async function incoming(input: string | URL | Request, init: RequestInit | undefined): Promise<Comparable> {
-  const request = input instanceof Request ? input : undefined;
-  const url = new URL(request ? request.url : String(input));
-  const text = await requestText(init?.body ?? undefined, request);
-  return {
-    method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-    path: url.pathname + url.search,
-    body: recordedBody(text),
-  };
+  const { method, target, bodyText } = await readFetchCall(input, init);
+  return { method, path: target, body: recordedBody(bodyText) };
 }
 
 function comparable({ method, path, body }: Comparable, normalise: (body: unknown) => unknown): Comparable {
