@@ -147,6 +147,7 @@ async function preview(spec: AgentSpec, input: RunInput, options: RunOptions = {
         : await client.messages.countTokens(withoutUndefined(counted) as never, requestOptions);
     return { body, inputTokens: input_tokens };
   } catch (error) {
+    options.signal?.throwIfAborted();
     const lost = lostByApi(error, spec.seams.now());
     throw new RunError(lost.code as RunError['code'], lost.message, { cause: error });
   }

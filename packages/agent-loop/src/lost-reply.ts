@@ -30,7 +30,7 @@ interface SdkError {
   readonly type?: string | null | undefined;
   readonly headers?: Headers | undefined;
   readonly message?: string;
-  readonly name?: string;
+  readonly error?: unknown;
   readonly cause?: unknown;
 }
 
@@ -75,28 +75,29 @@ export function lostByApi(thrown: unknown, now: number): LostReply {
     lost.retryAfterMs = retryAfterMs(error.headers, now);
     return lost;
   }
-  if (isConnectionError(thrown)) return new LostReply('connection', describeConnection(error), false, thrown);
+  if (isConnectionError(error)) return new LostReply('connection', describeConnection(error), false, thrown);
   const typed = error.type ? BY_TYPE[error.type] : undefined;
   const passing =
     typed === undefined || typed === 'overloaded' || typed === 'api-error' || typed === 'rate-limited';
   return new LostReply(typed ?? 'stream-broken', `The stream broke: ${message}`, passing, thrown);
 }
 
-/** The wait the server asks for, in milliseconds, or undefined. */
+/** The wait the server asks for, in milliseconds, or undefined. Read exactly as the SDK reads it, which obeys it. */
 export function retryAfterMs(headers: Headers | undefined, now: number): number | undefined {
   const exact = Number.parseFloat(headers?.get('retry-after-ms') ?? '');
-  if (!Number.isNaN(exact)) return exact;
-  const header = headers?.get('retry-after');
-  if (!header) return undefined;
-  const seconds = Number(header);
+  if (exact > 0) return exact;
+  const header = headers?.get('retry-after') ?? '';
+  const seconds = Number.parseFloat(header);
   const ms = Number.isNaN(seconds) ? Date.parse(header) - now : seconds * 1000;
-  return Number.isNaN(ms) || ms < 0 ? undefined : ms;
+  return ms > 0 ? ms : undefined;
 }
 
-/** The SDK's connection errors carry `status: undefined` as an own or inherited field and a name of their own. */
-function isConnectionError(thrown: unknown): boolean {
-  const name = (thrown as { constructor?: { name?: string } } | null)?.constructor?.name ?? '';
-  return name === 'APIConnectionError' || name === 'APIConnectionTimeoutError';
+/**
+ * The SDK's connection errors are the only ones of its API errors without status and body. Told by shape and not by
+ * class name, which a bundler may change.
+ */
+function isConnectionError(error: SdkError): boolean {
+  return 'requestID' in error && error.status === undefined && error.error === undefined;
 }
 
 function describeConnection(error: SdkError): string {

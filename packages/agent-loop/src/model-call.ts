@@ -1,8 +1,8 @@
-import type { Client, Message, MessageParam, RequestParams, StreamEvent } from './api.ts';
+import type { Client, Message, StreamEvent } from './api.ts';
 import { LostReply, lostByApi } from './lost-reply.ts';
 import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts';
 import { observeAttempts } from './request-attempts.ts';
-import type { RunState } from './run-state.ts';
+import type { ModelRequest, RunState } from './run-state.ts';
 
 /** A whole reply. */
 export interface Reply {
@@ -13,8 +13,10 @@ export interface Reply {
   readonly durationMs: number;
 }
 
-/** While thinking is withheld, only pings show that it goes on: they are believed for this many times `idleMs`. */
-const THINKING_PATIENCE = 10;
+/** Where content may be withheld, only pings show that a reply goes on: they are believed for this many times `idleMs`. */
+const PING_PATIENCE = 10;
+/** How long the end of the body is waited for once the reply is whole: its connection can then serve again. */
+const LINGER_MS = 100;
 
 /**
  * Sends one request and reads its reply to the end. Rejects with a LostReply for anything but a whole reply: an API
@@ -22,9 +24,7 @@ const THINKING_PATIENCE = 10;
  */
 export async function callModel(
   run: RunState,
-  params: RequestParams,
-  messages: readonly MessageParam[],
-  body: Uint8Array,
+  request: ModelRequest,
   listener: ReplyListener,
 ): Promise<Reply> {
   const { seams, halt } = run;
@@ -32,19 +32,11 @@ export async function callModel(
   const builder = new ReplyBuilder(listener);
   const controller = new AbortController();
   let lastContentAt = startedAt;
-  let lastEventAt = startedAt;
+  let lastBytesAt = startedAt;
   let firstTokenMs = 0;
+  let requestId: string | null = null;
   let streaming = false;
   let over = false;
-
-  const onEvent = (event: StreamEvent): void => {
-    if (over) return;
-    const now = seams.monotonic();
-    lastEventAt = now;
-    if (!builder.accept(event)) return;
-    lastContentAt = now;
-    if (firstTokenMs === 0 && event.type === 'content_block_start') firstTokenMs = now - startedAt;
-  };
 
   return new Promise<Reply>((resolve, reject) => {
     let cancelTimer = (): void => {};
@@ -58,16 +50,13 @@ export async function callModel(
       ),
     );
     watch();
-    void read().then(
-      (reply) => finish(() => resolve(reply)),
-      (error: unknown) => fail(asLost(error, seams.now())),
-    );
+    void read().then(complete, (error: unknown) => fail(asLost(error, seams.now())));
 
     /** One timer that looks again when silence could have become too long: nothing is re-armed per event. */
     function watch(): void {
       const { idleMs } = run.spec.limits;
-      const quietSince = builder.isThinking
-        ? Math.max(lastContentAt, Math.min(lastEventAt, lastContentAt + idleMs * (THINKING_PATIENCE - 1)))
+      const quietSince = builder.mayBeQuiet
+        ? Math.max(lastContentAt, Math.min(lastBytesAt, lastContentAt + idleMs * (PING_PATIENCE - 1)))
         : lastContentAt;
       const left = streaming ? quietSince + idleMs - seams.monotonic() : idleMs;
       if (left <= 0)
@@ -75,13 +64,37 @@ export async function callModel(
       cancelTimer = seams.timer(left, watch);
     }
 
-    async function read(): Promise<Reply> {
-      const { stream, response, requestId } = await send(run, params, messages, body, controller.signal);
+    async function read(): Promise<void> {
+      const { stream, response } = await send(run, request, controller.signal);
+      requestId = response.headers.get('request-id');
       streaming = true;
-      lastContentAt = lastEventAt = seams.monotonic();
-      const whole = await readReply(stream, response, builder, onEvent);
-      const durationMs = seams.monotonic() - startedAt;
-      return { ...whole, requestId, firstTokenMs: firstTokenMs || durationMs, durationMs };
+      lastContentAt = lastBytesAt = seams.monotonic();
+      await readReply(stream, response, onEvent, () => (lastBytesAt = seams.monotonic()));
+    }
+
+    function onEvent(event: StreamEvent): void {
+      if (over || !builder.accept(event)) return;
+      lastContentAt = seams.monotonic();
+      if (firstTokenMs === 0 && event.type === 'content_block_start')
+        firstTokenMs = lastContentAt - startedAt;
+      if (event.type !== 'message_stop') return;
+      cancelTimer();
+      cancelTimer = seams.timer(LINGER_MS, () => {
+        complete();
+        controller.abort();
+      });
+    }
+
+    function complete(): void {
+      if (over) return;
+      try {
+        const whole = builder.finish();
+        const durationMs = lastContentAt - startedAt;
+        const reply = { ...whole, requestId, firstTokenMs: firstTokenMs || durationMs, durationMs };
+        finish(() => resolve(reply));
+      } catch (error) {
+        fail(asLost(error, seams.now()));
+      }
     }
 
     function finish(settle: () => void): void {
@@ -99,7 +112,7 @@ export async function callModel(
         lost.partial = {
           text,
           usage: usage ?? null,
-          model: model ?? params.model,
+          model: model ?? request.params.model,
           durationMs: seams.monotonic() - startedAt,
         };
         reject(lost);
@@ -111,34 +124,51 @@ export async function callModel(
 interface Sent {
   readonly stream: AsyncIterable<StreamEvent>;
   readonly response: Response;
-  readonly requestId: string | null;
+}
+
+/**
+ * Calls `notice` whenever the reader of a body asks for more, which is after bytes have come: the SDK keeps pings to
+ * itself, and a second reader or a wrapped body would cost every delta.
+ */
+function noticeBytes({ body }: Response, notice: () => void): void {
+  const iterate = body?.[Symbol.asyncIterator]?.bind(body);
+  if (!body || !iterate) return;
+  const value = (): AsyncIterator<Uint8Array> => {
+    const chunks = iterate();
+    return {
+      next() {
+        notice();
+        return chunks.next();
+      },
+      return: () => chunks.return?.() ?? Promise.resolve({ done: true, value: undefined }),
+    };
+  };
+  Object.defineProperty(body, Symbol.asyncIterator, { value, configurable: true, writable: true });
 }
 
 async function send(
   run: RunState,
-  params: RequestParams,
-  messages: readonly MessageParam[],
-  body: Uint8Array,
+  { params, messages, bytes }: ModelRequest,
   signal: AbortSignal,
 ): Promise<Sent> {
   const client = await run.spec.client();
   const { betas } = run.spec;
-  const bytes = takesBytes(client);
+  const asBytes = takesBytes(client);
   const options = {
     signal,
-    middleware: [observeAttempts(run)],
+    middleware: [observeAttempts(run, client.maxRetries)],
     // The SDK sends a byte body as it is; only its type has to be named.
-    ...(bytes && { body, headers: { 'content-type': 'application/json' } }),
+    ...(asBytes && { body: bytes, headers: { 'content-type': 'application/json' } }),
   };
   // With a byte body the SDK looks at the messages only to describe them in its trace spans.
-  const shown = bytes && !client.openTelemetry?.traces?.enabled ? [] : [...messages];
+  const shown = asBytes && !client.openTelemetry?.traces?.enabled ? [] : [...messages];
   const request = { ...params, messages: shown };
   const sent =
     betas.length > 0
       ? createBeta(client, { ...request, betas: [...betas] }, options)
       : client.messages.create(request, options);
-  const { data, response, request_id } = await sent.withResponse();
-  return { stream: data as unknown as AsyncIterable<StreamEvent>, response, requestId: request_id ?? null };
+  const { data, response } = await sent.withResponse();
+  return { stream: data as unknown as AsyncIterable<StreamEvent>, response };
 }
 
 type Create = Client['messages']['create'];
@@ -158,9 +188,9 @@ function takesBytes(client: Client): boolean {
 async function readReply(
   stream: AsyncIterable<StreamEvent>,
   response: Response,
-  builder: ReplyBuilder,
   onEvent: (event: StreamEvent) => void,
-): Promise<Pick<Reply, 'message' | 'brokenCalls'>> {
+  onBytes: () => void,
+): Promise<void> {
   const type = response.headers.get('content-type') ?? '';
   if (type.includes('json')) {
     for (const event of asEvents(await response.json())) onEvent(event);
@@ -172,9 +202,9 @@ async function readReply(
       true,
     );
   } else {
+    noticeBytes(response, onBytes);
     for await (const event of stream) onEvent(event);
   }
-  return builder.finish();
 }
 
 /** Some servers answer with the whole message although a stream was asked for: it goes the same way. */

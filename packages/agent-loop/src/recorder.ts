@@ -28,6 +28,7 @@ export class Recorder {
   #seq = 0;
   #queue: Waiting[] = [];
   #writing = false;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(to: Recording) {
     this.#to = to;
@@ -39,8 +40,12 @@ export class Recorder {
     this.#to.tell({ ...delta, runId, agent, at: seams.now() });
   }
 
-  /** Keeps an entry. Resolves when the journal has it, rejects when it could not be written. */
+  /**
+   * Keeps an entry. Resolves when the journal has it, rejects when it could not be written. Once an append has failed
+   * nothing more is written: what follows a gap would not be a history.
+   */
   record(entry: NewEntry): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure.error);
     const { runId, agent, seams } = this.#to;
     const stamped = { ...entry, runId, agent, at: seams.now(), seq: this.#seq } as Entry;
     this.#seq += 1;
@@ -55,6 +60,10 @@ export class Recorder {
     while (this.#queue.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
+      if (this.#failure) {
+        for (const { reject } of batch) reject(this.#failure.error);
+        continue;
+      }
       const entries = batch.map((waiting) => waiting.entry);
       try {
         const written = this.#to.journal.append(entries, entries[0]?.seq ?? 0);
@@ -66,6 +75,7 @@ export class Recorder {
           resolve();
         }
       } catch (error) {
+        this.#failure = { error };
         for (const { reject } of batch) reject(error);
       }
     }

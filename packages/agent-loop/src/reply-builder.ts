@@ -14,6 +14,16 @@ export interface ReplyListener {
   call(block: ToolUseBlock, broken: string | undefined): void;
 }
 
+/** Blocks whose deltas are all known here. */
+const KNOWN_BLOCKS: ReadonlySet<string> = new Set([
+  'text',
+  'thinking',
+  'redacted_thinking',
+  'tool_use',
+  'server_tool_use',
+  'mcp_tool_use',
+]);
+
 type OpenBlock = Record<string, unknown> & { type: string };
 
 /**
@@ -44,9 +54,14 @@ export class ReplyBuilder {
     return { model: this.#message?.model, usage: this.#message?.usage, text: this.#text + open };
   }
 
-  /** Whether a thinking block is open: its pieces may be withheld, so that only pings show that it goes on. */
-  get isThinking(): boolean {
-    return this.#open?.type === 'thinking';
+  /**
+   * Whether content may be a long time coming, so that only pings show that the reply goes on: thinking and summaries
+   * may be withheld until they are complete, and a tool of the server may be at work.
+   */
+  get mayBeQuiet(): boolean {
+    if (this.#open) return this.#open.type === 'thinking' || this.#open.type === 'compaction';
+    const last = this.#message?.content.at(-1)?.type as string | undefined;
+    return last === 'server_tool_use' || last === 'mcp_tool_use';
   }
 
   /** Takes the next event. Returns whether it carried content. Throws BadStream where the protocol is broken. */
@@ -104,8 +119,15 @@ export class ReplyBuilder {
       throw new BadStream(`Content block ${index} started out of order.`);
     }
     this.#open = { ...block };
-    this.#pieces = typeof block['text'] === 'string' && block['text'] !== '' ? [block['text']] : [];
+    this.#pieces = [];
     this.#json = false;
+    const { text, thinking } = block;
+    if (block.type === 'text' && typeof text === 'string' && text !== '') {
+      this.#pieces.push(text);
+      this.#listener.text(text);
+    }
+    if (block.type === 'thinking' && typeof thinking === 'string' && thinking !== '')
+      this.#listener.thinking(thinking);
   }
 
   #delta(index: number, delta: Record<string, unknown>): void {
@@ -136,8 +158,13 @@ export class ReplyBuilder {
           delta['citation'],
         ];
         break;
-      default:
+      case 'signature_delta':
+      case 'compaction_delta':
         mergeFields(block, delta);
+        break;
+      default:
+        // A block that is known may hold only what the API takes back; one that is not is kept as well as can be.
+        if (!KNOWN_BLOCKS.has(block.type)) mergeFields(block, delta);
     }
   }
 
@@ -166,7 +193,8 @@ export class ReplyBuilder {
   /** The numbers of message_delta are cumulative: they replace, they do not add. */
   #amend(event: Extract<StreamEvent, { type: 'message_delta' }>): void {
     const message = this.#started();
-    Object.assign(message, event.delta);
+    const { type: _type, delta, usage: _usage, ...others } = event;
+    Object.assign(message, others, delta);
     for (const [key, value] of Object.entries(event.usage ?? {})) {
       if (value !== null && value !== undefined)
         (message.usage as unknown as Record<string, unknown>)[key] = value;
@@ -194,7 +222,7 @@ function parseInput(block: OpenBlock, json: string): string | undefined {
   }
 }
 
-/** Deltas of a kind not known here: text goes to the end of the field of that name, anything else replaces it. */
+/** Deltas that carry fields of their block: text goes to the end of the field of that name, anything else replaces it. */
 function mergeFields(block: OpenBlock, delta: Record<string, unknown>): void {
   for (const [key, value] of Object.entries(delta)) {
     if (key === 'type') continue;

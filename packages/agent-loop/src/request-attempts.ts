@@ -1,15 +1,25 @@
 import type { Middleware } from '@anthropic-ai/sdk';
 import { retryAfterMs } from './lost-reply.ts';
 import { messageOf } from './errors.ts';
+import type { WaitEvent } from './events.ts';
 import type { RunState } from './run-state.ts';
 
+/** The SDK's own back-off: 0.5 s, doubled with every try, at most 8 s, up to a quarter less by chance. */
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 8000;
+
 /**
- * Watches the SDK's own tries of one request: tells readers of its retries and waits, and keeps it from obeying a
- * `retry-after` longer than `limits.retryAfterMs` or from retrying where waiting can not help (a spend limit).
+ * Watches the SDK's own tries of one request, `maxRetries` at most: tells readers of its waits and retries, and keeps it
+ * from obeying a `retry-after` longer than `limits.retryAfterMs` or from retrying where waiting can not help (a spend limit).
  */
-export function observeAttempts(run: RunState): Middleware {
+export function observeAttempts(run: RunState, maxRetries: number): Middleware {
   let attempt = 0;
   let failure = '';
+  const tellWait = (reason: WaitEvent['reason'], askedMs?: number): void => {
+    if (attempt > maxRetries || run.halt.reason) return;
+    const delayMs = askedMs ?? Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
+    run.tell({ type: 'wait', reason, delayMs });
+  };
   return async (request, next) => {
     attempt += 1;
     if (attempt > 1) run.tell({ type: 'retry', scope: 'request', attempt, reason: failure });
@@ -18,27 +28,22 @@ export function observeAttempts(run: RunState): Middleware {
       response = await next(request);
     } catch (error) {
       failure = messageOf(error);
+      tellWait('retry');
       throw error;
     }
     if (response.ok) return response;
     failure = `HTTP ${response.status}`;
-    return boundRetry(run, response);
+    const waitMs = retryAfterMs(response.headers, run.seams.now());
+    if (await isHopeless(run, response, waitMs)) return withoutRetry(response);
+    if (isRetried(response)) tellWait(reasonOf(response.status), waitMs);
+    return response;
   };
 }
 
-async function boundRetry(run: RunState, response: Response): Promise<Response> {
-  const waitMs = retryAfterMs(response.headers, run.seams.now());
-  if (waitMs !== undefined && waitMs > run.spec.limits.retryAfterMs) return withoutRetry(response);
-  if (response.status === 429 && waitMs === undefined && (await isSpendLimit(response)))
-    return withoutRetry(response);
-  if (waitMs !== undefined && response.headers.get('x-should-retry') !== 'false') {
-    run.tell({
-      type: 'wait',
-      reason: response.status === 529 ? 'overloaded' : 'rate-limit',
-      delayMs: waitMs,
-    });
-  }
-  return response;
+/** Whether the SDK would retry in vain, or wait longer than the run may. */
+async function isHopeless(run: RunState, response: Response, waitMs: number | undefined): Promise<boolean> {
+  if (waitMs !== undefined) return waitMs > run.spec.limits.retryAfterMs;
+  return response.status === 429 && (await isSpendLimit(response));
 }
 
 /** See https://platform.claude.com/docs/en/api/rate-limits: these 429s do not pass by waiting. */
@@ -48,6 +53,18 @@ async function isSpendLimit(response: Response): Promise<boolean> {
     .text()
     .catch(() => '');
   return /"error_code"\s*:\s*"(enforced|contract)_spend_limit_reached"/.test(text);
+}
+
+/** Whether the SDK retries this response, as its own rule has it. */
+function isRetried({ status, headers }: Response): boolean {
+  const asked = headers.get('x-should-retry');
+  if (asked === 'true' || asked === 'false') return asked === 'true';
+  return status === 408 || status === 409 || status === 429 || status >= 500;
+}
+
+function reasonOf(status: number): WaitEvent['reason'] {
+  if (status === 429) return 'rate-limit';
+  return status === 529 ? 'overloaded' : 'retry';
 }
 
 function withoutRetry(response: Response): Response {

@@ -1,7 +1,6 @@
 import type { MessageParam, RequestParams } from './api.ts';
 
 const encoder = new TextEncoder();
-const TAIL = encoder.encode(']}');
 const FIRST_CAPACITY = 4096;
 
 /**
@@ -14,7 +13,8 @@ export class RequestBody {
   #length = 0;
   #messages = 0;
 
-  constructor(params: RequestParams) {
+  /** `params` are the fields that stay the same; they stand before the messages. */
+  constructor(params: Omit<RequestParams, 'container'>) {
     this.#write(`${JSON.stringify(params).slice(0, -1)},"messages":[`);
   }
 
@@ -24,11 +24,14 @@ export class RequestBody {
     this.#messages += 1;
   }
 
-  /** The whole body, in memory of its own. */
-  bytes(): Uint8Array {
-    const body = new Uint8Array(this.#length + TAIL.length);
+  /** The whole body, in memory of its own. The container can change from request to request, so it stands last. */
+  bytes(container?: RequestParams['container']): Uint8Array {
+    const tail = encoder.encode(
+      container === undefined ? ']}' : `],"container":${JSON.stringify(container)}}`,
+    );
+    const body = new Uint8Array(this.#length + tail.length);
     body.set(this.#buffer.subarray(0, this.#length));
-    body.set(TAIL, this.#length);
+    body.set(tail, this.#length);
     return body;
   }
 

@@ -30,6 +30,13 @@ export interface RunParts {
   readonly sink: ((event: AgentEvent) => void) | undefined;
 }
 
+/** One request to the model. */
+export interface ModelRequest {
+  readonly params: RequestParams;
+  readonly messages: readonly MessageParam[];
+  readonly bytes: Uint8Array;
+}
+
 /** The state of one run: what its entries fold into, and the ways to write, tell, wait and stop. */
 export class RunState {
   readonly spec: AgentSpec;
@@ -60,7 +67,10 @@ export class RunState {
     this.limit = pLimit(spec.limits.concurrency);
     this.#sink = sink;
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
-    this.transcript = new Transcript((message) => this.#body?.append(message));
+    this.transcript = new Transcript({
+      append: (message) => this.#body?.append(message),
+      rewrite: () => (this.#body = undefined),
+    });
     this.transcript.seed(history);
     this.#recorder = new Recorder({
       journal,
@@ -95,13 +105,20 @@ export class RunState {
     if (this.telling && !this.#ended) this.#recorder.tell(delta);
   }
 
-  /** The next request's body, as bytes. */
-  body(): Uint8Array {
+  /** The next request, as an object and as the bytes of its body. */
+  request(): ModelRequest {
+    const { container: given, ...params } = this.params;
     if (!this.#body) {
-      this.#body = new RequestBody(this.params);
+      this.#body = new RequestBody(params);
       for (const message of this.transcript.messages) this.#body.append(message);
     }
-    return this.#body.bytes();
+    const id = this.transcript.container(this.seams.now());
+    const container = id === undefined || typeof given === 'string' ? given : { ...given, id };
+    return {
+      params: container === undefined ? params : { ...params, container },
+      messages: this.transcript.messages,
+      bytes: this.#body.bytes(container),
+    };
   }
 
   /** Waits, but no longer than until the run is stopped. */

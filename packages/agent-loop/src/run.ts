@@ -3,7 +3,7 @@ import { messageOf, RunError } from './errors.ts';
 import { checkOutput } from './output.ts';
 import type { Outcome, PendingApproval, RunResult } from './result.ts';
 import type { RunState } from './run-state.ts';
-import { decide } from './stop.ts';
+import { type Decision, decide } from './stop.ts';
 import { takeTurn, type Turn } from './turn.ts';
 
 /** How a run ends. */
@@ -68,7 +68,7 @@ async function loop(run: RunState): Promise<End> {
         );
         throw new RunError(decision.code, decision.message);
       case 'end': {
-        const end = await endOf(run, taken, decision.outcome, corrections);
+        const end = await endOf(run, taken, decision, corrections);
         if (end) return end;
         corrections += 1;
         break;
@@ -83,7 +83,7 @@ async function loop(run: RunState): Promise<End> {
 async function endOf(
   run: RunState,
   { reply, batch }: Turn,
-  outcome: Outcome,
+  { outcome, reason: why }: Extract<Decision, { next: 'end' }>,
   corrections: number,
 ): Promise<End | null> {
   await batch.refuse(
@@ -91,7 +91,7 @@ async function endOf(
   );
   const details = reply.message.stop_details;
   if (outcome === 'refused') return { outcome, reason: details?.explanation ?? details?.category ?? null };
-  if (outcome !== 'completed' || !run.spec.output) return { outcome };
+  if (outcome !== 'completed' || !run.spec.output) return { outcome, reason: why ?? null };
   const checked = await checkOutput(run.spec.output, reply.message);
   if (checked.ok) return { outcome, output: checked.value };
   if (corrections >= run.spec.limits.outputRetries) {

@@ -2,7 +2,7 @@ import type { Outcome } from './result.ts';
 
 /** What the loop does after a whole reply. */
 export type Decision =
-  | { readonly next: 'end'; readonly outcome: Outcome }
+  | { readonly next: 'end'; readonly outcome: Outcome; readonly reason?: string }
   | { readonly next: 'run-tools' }
   | { readonly next: 'ask-again' }
   | { readonly next: 'fail'; readonly code: 'unknown-stop-reason' | 'bad-reply'; readonly message: string };
@@ -44,7 +44,13 @@ export function decide(facts: StopFacts): Decision {
     case 'refusal':
       return { next: 'end', outcome: 'refused' };
     case 'pause_turn':
-      if (facts.pauses > facts.maxPauses) return { next: 'end', outcome: 'turn-limit' };
+      if (facts.pauses > facts.maxPauses) {
+        return {
+          next: 'end',
+          outcome: 'turn-limit',
+          reason: `limits.pauses (${facts.maxPauses}) is reached: the server paused the turn again`,
+        };
+      }
       return calls > 0 ? { next: 'run-tools' } : { next: 'ask-again' };
     case 'compaction':
       return { next: 'ask-again' };

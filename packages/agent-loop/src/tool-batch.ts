@@ -6,23 +6,33 @@ import {
   execute,
   findAndCheck,
   type Ready,
+  review,
   type Settled,
   settle,
   type Undecided,
 } from './tool-call.ts';
-import type { Tool, ToolAccess } from './tool.ts';
+import type { Tool, ToolAccess, ToolContext, ToolEffect } from './tool.ts';
 
 interface BatchedCall {
   readonly block: ToolUseBlock;
-  readonly brokenInput: string | undefined;
   /** The checked call; settled at once where it can not run. */
   readonly prepared: Promise<Ready | Settled>;
+  /** What it touches: known once it is prepared, another where a decision changed the input. */
+  access: ToolAccess | undefined;
   /** Resolves when the call has ended or is left undecided. */
   done: Promise<Settled | Undecided | null>;
-  started: boolean;
+  /** Whether `done` has resolved. */
+  over: boolean;
+  /** Whether it waits for no other call any more. */
+  admitted: boolean;
+  /** When the tool started, on the monotonic clock. */
+  startedAt: number | undefined;
+  /** The effect of the tool, once it has started. */
+  effect: ToolEffect | undefined;
   /** Whether its end is recorded. */
   ended: boolean;
   readonly abort: AbortController;
+  stopTimer: () => void;
 }
 
 /**
@@ -47,25 +57,34 @@ export class ToolBatch {
 
   /** Adds a call whose block is complete. `brokenInput` says why its input could not be read. */
   add(block: ToolUseBlock, brokenInput?: string): void {
-    const earlier = [...this.#calls];
     const call: BatchedCall = {
       block,
-      brokenInput,
-      prepared: findAndCheck(this.#run, block, brokenInput),
+      prepared: findAndCheck(this.#run, block, brokenInput).then((prepared) => {
+        if (prepared.state === 'ready') call.access = prepared.access;
+        return prepared;
+      }),
+      access: undefined,
       done: Promise.resolve(null),
-      started: false,
+      over: false,
+      admitted: false,
+      startedAt: undefined,
+      effect: undefined,
       ended: false,
       abort: new AbortController(),
+      stopTimer() {},
     };
     this.#calls.push(call);
-    call.done = this.#process(call, earlier);
+    call.done = this.#process(call).finally(() => {
+      call.over = true;
+    });
     // `done` is awaited by run(), refuse() or discard(); until then a failure must not count as unhandled.
     call.done.catch(() => {});
   }
 
   /** Lets all calls run and waits until each has ended. Returns those that nobody has decided on. */
   async run(): Promise<PendingApproval[]> {
-    this.#open();
+    // A stopped run starts nothing any more.
+    if (!this.#run.halt.reason) this.#open();
     await this.#settled();
     const undecided: PendingApproval[] = [];
     for (const call of this.#calls) {
@@ -86,7 +105,7 @@ export class ToolBatch {
   async refuse(why: string): Promise<void> {
     this.#closed = true;
     for (const call of this.#calls) {
-      if (!call.started) await this.#end(call, settle('cancelled', why), 0);
+      if (call.startedAt === undefined) await this.#end(call, settle('cancelled', why));
     }
     this.#open();
     await this.#settled();
@@ -96,12 +115,19 @@ export class ToolBatch {
   async discard(): Promise<void> {
     this.#closed = true;
     this.#open();
+    const started = this.#calls.filter((call) => call.startedAt !== undefined && !call.ended);
     for (const call of this.#calls) {
       call.abort.abort(new Error('the reply that asked for this call was lost'));
-      if (call.started)
-        await this.#end(call, settle('cancelled', 'The reply that asked for this call was lost.'), 0);
-      else call.ended = true;
+      // What has not started leaves no trace. What has is ended below.
+      if (call.startedAt === undefined) call.ended = true;
     }
+    const lost = settle('cancelled', 'The reply that asked for this call was lost.');
+    await Promise.all(started.map((call) => this.#end(call, lost)));
+  }
+
+  /** Whether nothing may start any more. */
+  get #over(): boolean {
+    return this.#closed || this.#run.halt.reason !== null;
   }
 
   /** Waits for all calls, but no longer than shortly after the run was stopped: then unfinished ones are marked. */
@@ -115,74 +141,123 @@ export class ToolBatch {
     try {
       await halt.race(Promise.all(this.#calls.map((call) => call.done)));
       if (!halt.reason) return;
-      this.#closed = true;
       // Tools that heed their signal get a moment to end by themselves, well inside the 100 ms a stop may take.
-      if (this.#calls.some((call) => call.started && !call.ended)) await this.#run.grace();
-      for (const call of this.#calls) await this.#end(call, unfinished(call), 0);
+      if (this.#calls.some((call) => call.startedAt !== undefined && !call.ended)) await this.#run.grace();
+      for (const call of this.#calls) await this.#end(call, unfinished(call));
     } finally {
       detach();
     }
   }
 
-  async #process(call: BatchedCall, earlier: readonly BatchedCall[]): Promise<Settled | Undecided | null> {
+  async #process(call: BatchedCall): Promise<Settled | Undecided | null> {
     const prepared = await call.prepared;
     if (!(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
-    if (this.#closed) return null;
-    if (prepared.state === 'settled') return this.#end(call, prepared, 0);
+    if (this.#over) return null;
+    if (prepared.state === 'settled') return this.#end(call, prepared);
     const decided = await decideCall(this.#run, call.block, prepared);
-    if (decided.state === 'settled') return this.#end(call, decided, 0);
+    if (decided.state === 'settled') return this.#end(call, decided);
     if (decided.state === 'undecided') return decided;
-    await waitForConflicts(decided, earlier);
+    call.access = decided.access;
+    await this.#admit(call);
     return this.#run.limit(() => this.#start(call, decided));
   }
 
+  /** Waits for the calls that this one may not run beside. */
+  async #admit(call: BatchedCall): Promise<void> {
+    if (call.access) {
+      await Promise.all(this.#calls.map((other) => other.prepared));
+      for (let other = this.#blocker(call); other; other = this.#blocker(call)) await other.done;
+    }
+    call.admitted = true;
+  }
+
+  /**
+   * A call in conflict with this one: an earlier one, or a later one that no longer waits. The latter can only be where
+   * a decision changed the input after the later one had seen no conflict.
+   */
+  #blocker(call: BatchedCall): BatchedCall | undefined {
+    const position = this.#calls.indexOf(call);
+    return this.#calls.find(
+      (other, index) =>
+        other !== call &&
+        !other.over &&
+        (index < position || other.admitted) &&
+        conflict(call.access, other.access),
+    );
+  }
+
   async #start(call: BatchedCall, ready: Ready): Promise<Settled | null> {
-    if (this.#closed || call.ended) return null;
-    call.started = true;
+    if (this.#over || call.ended) return null;
     const { block } = call;
-    const idempotencyKey = `${this.#run.runId}:${block.id}`;
+    const { tool, input } = ready;
+    const { seams, runId } = this.#run;
+    call.startedAt = seams.monotonic();
+    call.effect = tool.effect;
+    const idempotencyKey = `${runId}:${block.id}`;
     await this.#run.record({
       type: 'tool-start',
       turn: this.#turn,
       callId: block.id,
       tool: block.name,
-      input: ready.input,
-      effect: ready.tool.effect,
+      input,
+      effect: tool.effect,
       attempt: 1,
       idempotencyKey,
     });
-    const startedAt = this.#run.seams.monotonic();
-    const ended = await this.#timed(call, ready, idempotencyKey);
-    return this.#end(call, ended, this.#run.seams.monotonic() - startedAt);
+    // While the intent was being written, the reply may have been lost or the run stopped.
+    if (this.#over) return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
+    const ran = await this.#timed(call, ready, this.#context(call, idempotencyKey));
+    if (call.ended) return null;
+    // What a tool throws because it was told to stop says nothing about whether it took effect.
+    const ended = this.#run.halt.reason && ran.outcome === 'error' ? unfinished(call) : ran;
+    return this.#end(call, await review(this.#run, block, ready, ended));
   }
 
-  /** A tool that ignores its signal is not waited for: a timeout or a stop answers in its place. */
-  #timed(call: BatchedCall, ready: Ready, idempotencyKey: string): Promise<Settled> {
-    const { signal } = call.abort;
-    const work = execute(this.#run, call.block, ready, signal, idempotencyKey);
+  #context(call: BatchedCall, idempotencyKey: string): ToolContext {
+    const { id: callId, name: tool } = call.block;
+    return {
+      signal: call.abort.signal,
+      callId,
+      idempotencyKey,
+      attempt: 1,
+      runId: this.#run.runId,
+      sessionId: null,
+      agent: this.#run.spec.name,
+      logger: this.#run.logger,
+      progress: (message) => {
+        if (!call.ended) this.#run.tell({ type: 'tool-progress', callId, tool, message: String(message) });
+      },
+    };
+  }
+
+  /** A tool that ignores its signal is not waited for: a timeout answers in its place. */
+  #timed(call: BatchedCall, ready: Ready, ctx: ToolContext): Promise<Settled> {
+    const work = execute(ready, ctx);
     const { timeoutMs } = ready.tool;
     if (timeoutMs === undefined) return work;
     return new Promise((resolve) => {
-      const cancel = this.#run.seams.timer(timeoutMs, () => {
+      call.stopTimer = this.#run.seams.timer(timeoutMs, () => {
         resolve(
           settle(
             'timeout',
-            `The tool did not end within ${timeoutMs} ms and is no longer waited for. ${mayHaveHappened(ready.tool)}`,
+            `The tool did not end within ${timeoutMs} ms and is no longer waited for. ${mayHaveHappened(ready.tool.effect)}`,
           ),
         );
         call.abort.abort(new DOMException(`The tool did not end within ${timeoutMs} ms.`, 'TimeoutError'));
       });
       void work.then((ended) => {
-        cancel();
+        call.stopTimer();
         resolve(ended);
       });
     });
   }
 
   /** Records how a call ended, once: what comes later is too late and changes nothing. */
-  async #end(call: BatchedCall, end: Settled, durationMs: number): Promise<Settled | null> {
+  async #end(call: BatchedCall, end: Settled): Promise<Settled | null> {
     if (call.ended) return null;
     call.ended = true;
+    call.stopTimer();
+    const { startedAt } = call;
     await this.#run.record({
       type: 'tool-end',
       turn: this.#turn,
@@ -190,7 +265,7 @@ export class ToolBatch {
       tool: call.block.name,
       outcome: end.outcome,
       content: end.content,
-      durationMs,
+      durationMs: startedAt === undefined ? 0 : this.#run.seams.monotonic() - startedAt,
     });
     return end;
   }
@@ -201,30 +276,23 @@ function startsEarly(tool: Tool): boolean {
   return tool.effect === 'read' && tool.approval === 'never';
 }
 
-async function waitForConflicts({ access }: Ready, earlier: readonly BatchedCall[]): Promise<void> {
-  if (!access) return;
-  for (const call of earlier) {
-    const other = await call.prepared;
-    if (other.state === 'ready' && other.access && conflict(access, other.access)) await call.done;
-  }
-}
-
-function conflict(a: ToolAccess, b: ToolAccess): boolean {
+function conflict(a: ToolAccess | undefined, b: ToolAccess | undefined): boolean {
   const touches = (writes: readonly string[] = [], other: ToolAccess): boolean =>
     writes.some((key) => other.writes?.includes(key) || other.reads?.includes(key));
-  return touches(a.writes, b) || touches(b.writes, a);
+  return a !== undefined && b !== undefined && (touches(a.writes, b) || touches(b.writes, a));
 }
 
-function unfinished(call: BatchedCall): Settled {
-  if (!call.started) return settle('cancelled', 'The run was stopped before this call was carried out.');
+function unfinished({ effect }: BatchedCall): Settled {
+  if (effect === undefined)
+    return settle('cancelled', 'The run was stopped before this call was carried out.');
   return settle(
     'unknown',
-    'The run was stopped while this call was being carried out: it may or may not have taken effect. Check before repeating it.',
+    `The run was stopped while this call was being carried out. ${mayHaveHappened(effect)}`,
   );
 }
 
-function mayHaveHappened(tool: Tool): string {
-  return tool.effect === 'read'
-    ? 'Try a smaller request.'
+function mayHaveHappened(effect: ToolEffect): string {
+  return effect === 'read'
+    ? 'It changed nothing: it can be repeated, perhaps with a smaller request.'
     : 'It may or may not have taken effect: check before repeating it.';
 }

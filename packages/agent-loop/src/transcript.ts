@@ -1,24 +1,33 @@
-import type { ContentBlock, ContentBlockParam, Message, MessageParam, ToolUseBlock } from './api.ts';
+import type { ContentBlockParam, Message, MessageParam, ToolUseBlock } from './api.ts';
 import type { Entry, ToolEndEvent } from './events.ts';
 
 type ResultParam = Extract<ContentBlockParam, { type: 'tool_result' }>;
 
+/** Who follows a transcript. */
+export interface TranscriptReader {
+  /** A message joined at the end. */
+  append(message: MessageParam): void;
+  /** The last turn was changed: read everything again. */
+  rewrite(): void;
+}
+
 /**
  * The messages of a run, folded from its entries. It only grows: thinking blocks are signed over everything before
- * them, so what was sent once is never changed.
+ * them, so what was sent once is never changed. The one exception is a paused turn that is not resumed.
  *
  * A reply's tool calls are open until each has its end; then one user message with all results, in call order, joins.
  * See https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls
  */
 export class Transcript {
   readonly #messages: MessageParam[] = [];
-  readonly #onAppend: (message: MessageParam) => void;
+  readonly #reader: TranscriptReader | undefined;
   #open: ToolUseBlock[] = [];
+  #container: { readonly id: string; readonly expires_at?: string } | null = null;
+  /** Ends of calls of the reply that is being asked for; those of `read` tools may come before the reply. */
   readonly #ended = new Map<string, ToolEndEvent>();
 
-  /** `onAppend` is called with every message as it joins. */
-  constructor(onAppend: (message: MessageParam) => void = () => {}) {
-    this.#onAppend = onAppend;
+  constructor(reader?: TranscriptReader) {
+    this.#reader = reader;
   }
 
   /** The messages so far. The last reply's calls may still be open. */
@@ -29,6 +38,12 @@ export class Transcript {
   /** The calls of the last reply, while not all of them have ended. */
   get openCalls(): readonly ToolUseBlock[] {
     return this.#open;
+  }
+
+  /** The container that replies ran code in, while it lives: calls made from code can only be answered there. */
+  container(now: number): string | undefined {
+    const { id, expires_at = '' } = this.#container ?? {};
+    return Date.parse(expires_at) <= now ? undefined : id;
   }
 
   /** Starts from messages that exist already. Calls they leave unanswered are answered, so that they can be continued. */
@@ -61,8 +76,10 @@ export class Transcript {
         if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id)))
           this.#closeOpenCalls();
         break;
-      case 'run-start':
       case 'request':
+        this.#ended.clear();
+        break;
+      case 'run-start':
       case 'reply-lost':
       case 'tool-start':
       case 'approval-request':
@@ -84,17 +101,17 @@ export class Transcript {
 
   #applyReply(message: Message, brokenCalls: readonly string[]): void {
     if (message.stop_reason === 'refusal') return;
+    this.#container = message.container ?? this.#container;
     const content = sendable(message, new Set(brokenCalls));
     if (content.length === 0) return;
-    this.#push({ role: 'assistant', content: content as ContentBlockParam[] });
-    this.#open = content.filter((block) => block.type === 'tool_use');
+    this.#push({ role: 'assistant', content });
+    this.#open = content.filter((block): block is ToolUseBlock => block.type === 'tool_use');
     if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id))) this.#closeOpenCalls();
   }
 
   #closeOpenCalls(): void {
     if (this.#open.length === 0) return;
     this.#push(this.#results());
-    for (const call of this.#open) this.#ended.delete(call.id);
     this.#open = [];
   }
 
@@ -103,42 +120,83 @@ export class Transcript {
   }
 
   /**
-   * A paused turn that is not resumed leaves server calls without result; a user message may not follow them.
+   * A paused turn that is not resumed leaves server calls without result, after which the API takes no user message.
+   * Such calls are taken out of it, and with them the client calls they made.
    * See https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
    */
   #settlePausedTurn(): void {
-    const last = this.#messages.at(-1);
-    if (last?.role !== 'assistant' || typeof last.content === 'string') return;
-    const answered = new Set(
-      last.content.map((block) => ('tool_use_id' in block ? block.tool_use_id : undefined)),
-    );
-    const settled = last.content.filter(
-      (block) => block.type !== 'server_tool_use' || answered.has(block.id),
-    );
-    if (settled.length === last.content.length) return;
-    this.#messages.pop();
+    const at = this.#messages.findLastIndex(({ role }) => role === 'assistant');
+    const turn = this.#messages[at];
+    if (!turn || typeof turn.content === 'string') return;
+    const settled = withoutOpenServerCalls(turn.content);
+    if (settled.length === turn.content.length) return;
+    const left = new Set(settled.map((block) => (block.type === 'tool_use' ? block.id : undefined)));
+    const after = this.#messages.splice(at).slice(1);
     if (settled.length > 0) this.#messages.push({ role: 'assistant', content: settled });
+    for (const { role, content } of after) {
+      if (typeof content === 'string') {
+        this.#messages.push({ role, content });
+        continue;
+      }
+      const kept = content.filter((block) => block.type !== 'tool_result' || left.has(block.tool_use_id));
+      if (kept.length > 0) this.#messages.push({ role, content: kept } as MessageParam);
+    }
+    this.#reader?.rewrite();
   }
 
   #push(message: MessageParam): void {
     this.#messages.push(message);
-    this.#onAppend(message);
+    this.#reader?.append(message);
   }
 }
 
+/** Stop reasons of replies that are whole. Any other may have cut the reply anywhere. */
+const WHOLE: ReadonlySet<string | null> = new Set([
+  'end_turn',
+  'tool_use',
+  'stop_sequence',
+  'pause_turn',
+  'compaction',
+]);
+
 /** The blocks of a reply that may be sent back: all of them, but for what the API refuses to read again. */
-function sendable(message: Message, broken: ReadonlySet<string>): ContentBlock[] {
-  const cut = message.stop_reason === 'max_tokens' || message.stop_reason === 'model_context_window_exceeded';
-  const content = message.content.filter((block) => {
-    if (block.type === 'text') return block.text.trim() !== '';
-    if (cut && block.type === 'thinking') return block.signature !== '';
-    return !(cut && block.type === 'tool_use' && broken.has(block.id));
+function sendable(message: Message, broken: ReadonlySet<string>): ContentBlockParam[] {
+  const content = message.content.filter((block) => block.type !== 'text' || block.text.trim() !== '');
+  if (WHOLE.has(message.stop_reason)) return content as ContentBlockParam[];
+  const uncut = content.filter((block) => {
+    if (block.type === 'thinking') return Boolean(block.signature);
+    return !(block.type === 'tool_use' && broken.has(block.id));
   });
-  while (cut && isThinking(content.at(-1))) content.pop();
+  return withoutTrailingThinking(withoutOpenServerCalls(uncut as ContentBlockParam[]));
+}
+
+/** Without calls of the server's tools that have no result, and without the client calls that these made. */
+function withoutOpenServerCalls(content: readonly ContentBlockParam[]): ContentBlockParam[] {
+  const answered = new Set(content.map((block) => ('tool_use_id' in block ? block.tool_use_id : undefined)));
+  const open = new Set<string>();
+  for (const block of content) if (isServerCall(block) && !answered.has(block.id)) open.add(block.id);
+  if (open.size === 0) return [...content];
+  return withoutTrailingThinking(
+    content.filter((block) => {
+      if (isServerCall(block)) return !open.has(block.id);
+      const caller =
+        block.type === 'tool_use' ? (block.caller as { tool_id?: string } | undefined) : undefined;
+      return caller?.tool_id === undefined || !open.has(caller.tool_id);
+    }),
+  );
+}
+
+function isServerCall(block: ContentBlockParam): block is Extract<typeof block, { type: 'server_tool_use' }> {
+  return block.type === 'server_tool_use' || (block.type as string) === 'mcp_tool_use';
+}
+
+/** A turn must not end in thinking. */
+function withoutTrailingThinking(content: ContentBlockParam[]): ContentBlockParam[] {
+  while (isThinking(content.at(-1))) content.pop();
   return content;
 }
 
-function isThinking(block: ContentBlock | undefined): boolean {
+function isThinking(block: ContentBlockParam | undefined): boolean {
   return block?.type === 'thinking' || block?.type === 'redacted_thinking';
 }
 

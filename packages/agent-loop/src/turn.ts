@@ -21,9 +21,9 @@ const MAX_DELAY_MS = 8000;
  */
 export async function takeTurn(run: RunState, turn: number): Promise<Turn | null> {
   for (let attempt = 1; ; attempt += 1) {
-    const body = run.body();
+    const request = run.request();
     await callHook(run, 'beforeRequest', () =>
-      run.spec.hooks.beforeRequest?.({ runId: run.runId, turn, attempt, params: run.params }),
+      run.spec.hooks.beforeRequest?.({ runId: run.runId, turn, attempt, params: request.params }),
     );
     if (run.halt.reason) return null;
     await run.record({
@@ -32,11 +32,11 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       attempt,
       model: run.params.model,
       maxTokens: run.params.max_tokens,
-      bytes: body.length,
+      bytes: request.bytes.length,
     });
     const batch = new ToolBatch(run, turn);
     try {
-      const reply = await callModel(run, run.params, run.transcript.messages, body, listenTo(run, batch));
+      const reply = await callModel(run, request, listenTo(run, batch));
       return await keep(run, turn, reply, batch);
     } catch (error) {
       await batch.discard();

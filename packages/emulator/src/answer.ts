@@ -1,5 +1,5 @@
 import type { Body, BodyOptions } from './body.ts';
-import { SocketCut, writeFrames, writeText } from './body.ts';
+import { SocketCut, writeFrames } from './body.ts';
 import { messageBody, streamEvents } from './events.ts';
 import type { Exchange } from './exchange.ts';
 import { faultyJson } from './fault-json.ts';
@@ -148,8 +148,8 @@ function bodyOptions(
 
 /** Follows what a reply has produced, and bills it once when the reply is over. */
 export interface Meter {
-  progress(outputTokens: number): void;
-  settle(ending: 'complete' | 'aborted' | 'cut'): void;
+  readonly progress: (outputTokens: number) => void;
+  readonly settle: (ending: 'complete' | 'aborted' | 'cut') => void;
 }
 
 function createMeter(

@@ -9,9 +9,9 @@ import type { Turn } from './validate-conversation.ts';
 
 /** Signs thinking blocks of the next reply and checks those of earlier ones. */
 export interface Binding {
-  sign(thinkingText: string): string;
+  readonly sign: (thinkingText: string) => string;
   /** The first block that was edited or stands in a conversation it was not made in, or undefined. */
-  check(): string | undefined;
+  readonly check: () => string | undefined;
 }
 
 /** What a binding depends on besides the conversation. */

@@ -50,3 +50,7 @@ export type {
 } from './types.ts';
 export { librarian } from './librarian/librarian.ts';
 export type { LibrarianOptions } from './librarian/librarian.ts';
+export { record } from './record.ts';
+export type { Recorder, RecordOptions } from './record.ts';
+export { replay } from './replay.ts';
+export type { Replayer, ReplayOptions } from './replay.ts';

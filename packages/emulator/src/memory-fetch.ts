@@ -1,5 +1,6 @@
 import type { Body } from './body.ts';
 import { SocketCut } from './body.ts';
+import { readFetchCall } from './fetch-call.ts';
 import type { Incoming } from './exchange.ts';
 import type { Outcome } from './outcome.ts';
 import type { Emulator } from './types.ts';
@@ -40,7 +41,8 @@ function linkSignal(signal: AbortSignal | undefined): Link {
   let unlink = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     const abort = (): void => {
-      reject(signal?.reason);
+      // The reason is whatever the caller gave, as with any fetch.
+      reject(signal?.reason as unknown);
       controller.abort(signal?.reason);
     };
     signal?.addEventListener('abort', abort, { once: true });
@@ -55,22 +57,8 @@ async function readRequest(
   init: RequestInit | undefined,
   signal: AbortSignal,
 ): Promise<Incoming> {
-  const request = input instanceof Request ? input : undefined;
-  const url = new URL(request ? request.url : String(input));
-  return {
-    method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-    target: url.pathname + url.search,
-    headers: Object.fromEntries(new Headers(init?.headers ?? request?.headers)),
-    bodyText: await readBody(init?.body ?? undefined, request),
-    signal,
-  };
-}
-
-async function readBody(body: RequestInit['body'], request: Request | undefined): Promise<string> {
-  if (typeof body === 'string') return body;
-  if (body instanceof Uint8Array) return new TextDecoder().decode(body);
-  if (body === undefined || body === null) return request ? request.text() : '';
-  return new Response(body).text();
+  const { headers, ...call } = await readFetchCall(input, init);
+  return { ...call, headers: Object.fromEntries(headers), signal };
 }
 
 /** The error of a fetch whose connection failed; `cause.code` tells how. */

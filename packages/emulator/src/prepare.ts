@@ -2,7 +2,7 @@ import { bindThinking } from './binding.ts';
 import type { Exchange } from './exchange.ts';
 import { apiKeyOf, betasOf } from './gate.ts';
 import type { JsonObject } from './json.ts';
-import { asArray, isObject } from './json.ts';
+import { asArray, isObject, shown } from './json.ts';
 import type { MessageFacts } from './message-facts.ts';
 import { messageFacts } from './message-facts.ts';
 import type { ModelSpec } from './model-spec.ts';
@@ -68,9 +68,9 @@ function check(
   const misshapen = strict ? checkShape(body, { endpoint, version, betas }) : undefined;
   if (misshapen !== undefined) return refusal(misshapen);
   const model =
-    state.models.get(String(body['model'])) ??
-    (strict ? undefined : unknownModel(state, String(body['model'])));
-  if (!model) return apiError(404, { message: `model: ${String(body['model'])}` });
+    state.models.get(shown(body['model'])) ??
+    (strict ? undefined : unknownModel(state, shown(body['model'])));
+  if (!model) return apiError(404, { message: `model: ${shown(body['model'])}` });
   const messages = asArray(body['messages']).map(messageFacts);
   const problem = strict ? checkRequest(body, { model, version, betas, endpoint, messages }) : undefined;
   if (problem !== undefined) return refusal(problem);

@@ -5,7 +5,7 @@ import type { PromptTokens } from './usage.ts';
 export interface CachePlan {
   readonly tokens: PromptTokens;
   /** Stores what was written and renews what was read; called when the response begins, for only then do entries exist. */
-  commit(): void;
+  readonly commit: () => void;
 }
 
 /** The prompt cache of one emulator. */

@@ -1,6 +1,6 @@
 import { hash } from './hash.ts';
 import type { JsonObject } from './json.ts';
-import { asArray, asObject, asString } from './json.ts';
+import { asArray, asObject, asString, shown } from './json.ts';
 import type { BlockFacts, MessageFacts } from './message-facts.ts';
 import { ttlOf, withoutMarkers } from './message-facts.ts';
 import { memo } from './memo.ts';
@@ -45,7 +45,7 @@ export function layOut(body: JsonObject, messages: readonly MessageFacts[], mode
   const tape = createTape(hash(model.id), model.tokenFactor);
   layOutTools(tape, body, model);
   const citing = messages.some(({ blocks }) => blocks.some((block) => block.citing === true));
-  tape.mix(`system ${String(body['speed'] ?? 'standard')} ${citing}`);
+  tape.mix(`system ${shown(body['speed'] ?? 'standard')} ${citing}`);
   layOutSystem(tape, body['system']);
   tape.mix(`messages ${messagesLevel(body, messages)}`);
   layOutMessages(tape, messages, model);

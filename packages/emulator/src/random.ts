@@ -3,9 +3,9 @@ const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 /** A seeded source of numbers and ids: the same seed gives the same sequence. */
 export interface Random {
   /** A number from 0 up to, not including, 1. */
-  next(): number;
+  readonly next: () => number;
   /** An id such as `msg_01K…`: the prefix, `_01` and 22 characters. */
-  id(prefix: string): string;
+  readonly id: (prefix: string) => string;
 }
 
 /** A generator (32-bit counter through an integer mix) for ids and jitter; not for secrets. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from './json.ts';
-import { asObject } from './json.ts';
+import { asObject, shown } from './json.ts';
 import type { ModelSpec, ThinkingForm } from './model-spec.ts';
 
 /** Whether thinking text is sent: by the request's `display`, otherwise as the model does by default. */
@@ -30,7 +30,7 @@ export function checkThinking(
   betas: readonly string[],
 ): string | undefined {
   const effort = asObject(body['output_config'])['effort'];
-  return checkEffort(effort, model) ?? checkForm(body, model, betas, String(effort ?? model.defaultEffort));
+  return checkEffort(effort, model) ?? checkForm(body, model, betas, shown(effort ?? model.defaultEffort));
 }
 
 function checkEffort(effort: unknown, model: ModelSpec): string | undefined {
@@ -38,7 +38,7 @@ function checkEffort(effort: unknown, model: ModelSpec): string | undefined {
   if (model.efforts.length === 0)
     return 'output_config.effort: This model does not support the effort parameter.';
   if (model.efforts.some((level) => level === effort)) return undefined;
-  return `output_config.effort: \`${String(effort)}\` is not supported on ${model.id}. Input should be ${model.efforts.map((level) => `'${level}'`).join(', ')}`;
+  return `output_config.effort: \`${shown(effort)}\` is not supported on ${model.id}. Input should be ${model.efforts.map((level) => `'${level}'`).join(', ')}`;
 }
 
 function checkForm(
@@ -54,7 +54,7 @@ function checkForm(
     (known) => known === type,
   );
   if (form === undefined)
-    return `thinking: Input tag '${String(type)}' found using 'type' does not match any of the expected tags`;
+    return `thinking: Input tag '${shown(type)}' found using 'type' does not match any of the expected tags`;
   if (!model.thinking.includes(form))
     return `thinking.type: \`${form}\` is not supported on ${model.id}. Supported: ${model.thinking.join(', ')}`;
   const extra = Object.keys(asObject(thinking)).find((key) => !members[form].includes(key));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cacheControlSchema, checkAgainst, systemSchema } from './content-schema.ts';
 import type { JsonObject } from './json.ts';
-import { asArray, asObject } from './json.ts';
+import { asArray, asObject, shown } from './json.ts';
 import type { MessageFacts } from './message-facts.ts';
 import { ttlOf } from './message-facts.ts';
 import type { ModelSpec } from './model-spec.ts';
@@ -236,9 +236,9 @@ function checkContextManagement(body: JsonObject, betas: readonly string[]): str
     .map(asObject)
     .entries()) {
     const path = `context_management.edits.${index}`;
-    const beta = edits[String(edit['type'])];
+    const beta = edits[shown(edit['type'])];
     if (beta === undefined || !betas.includes(beta)) {
-      return `${path}: Input tag '${String(edit['type'])}' found using 'type' does not match any of the expected tags`;
+      return `${path}: Input tag '${shown(edit['type'])}' found using 'type' does not match any of the expected tags`;
     }
     if (edit['type'] === 'clear_thinking_20251015' && index > 0)
       return `${path}: clear_thinking_20251015 must be the first edit`;

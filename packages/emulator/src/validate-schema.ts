@@ -1,4 +1,4 @@
-import { asArray, asObject, isObject } from './json.ts';
+import { asArray, asObject, isObject, shown } from './json.ts';
 
 const lengthKeywords = [
   'minimum',
@@ -23,7 +23,7 @@ function checkNode(node: unknown, path: string): string | undefined {
   if (!isObject(node)) return undefined;
   const keyword = lengthKeywords.find((key) => key in node);
   if (keyword !== undefined)
-    return `${path}: For '${String(node['type'] ?? 'schema')}' type, property '${keyword}' is not supported`;
+    return `${path}: For '${shown(node['type'] ?? 'schema')}' type, property '${keyword}' is not supported`;
   if (node['type'] === 'object' && node['additionalProperties'] !== false) {
     return `${path}: For 'object' type, 'additionalProperties' must be explicitly set to false`;
   }

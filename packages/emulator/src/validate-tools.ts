@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cacheControlSchema, checkAgainst } from './content-schema.ts';
 import type { JsonObject } from './json.ts';
-import { asArray, asObject, asString, isObject } from './json.ts';
+import { asArray, asObject, asString, isObject, shown } from './json.ts';
 import type { ModelSpec } from './model-spec.ts';
 import { checkOutputSchema, optionalProperties } from './validate-schema.ts';
 
@@ -70,8 +70,8 @@ function checkTool(tool: unknown, path: string): string | undefined {
   if (type === undefined || type === null || type === 'custom') {
     return checkAgainst(customTool, tool, `${path}.custom`) ?? checkTopLevel(tool, path);
   }
-  if (definedTools.some(([pattern]) => pattern.test(String(type)))) return undefined;
-  return `${path}: Input tag '${String(type)}' found using 'type' does not match any of the expected tags`;
+  if (definedTools.some(([pattern]) => pattern.test(shown(type)))) return undefined;
+  return `${path}: Input tag '${shown(type)}' found using 'type' does not match any of the expected tags`;
 }
 
 function checkTopLevel(tool: JsonObject, path: string): string | undefined {
@@ -84,7 +84,7 @@ function checkTopLevel(tool: JsonObject, path: string): string | undefined {
 
 function nameOf(tool: unknown): string | undefined {
   const { name, type } = asObject(tool);
-  return asString(name) ?? definedTools.find(([pattern]) => pattern.test(String(type)))?.[1];
+  return asString(name) ?? definedTools.find(([pattern]) => pattern.test(shown(type)))?.[1];
 }
 
 function checkNames(tools: readonly unknown[]): string | undefined {
@@ -138,7 +138,7 @@ function checkChoice(
   if (tools.length === 0 && type !== 'none')
     return 'tool_choice: tool_choice may only be specified while providing tools.';
   if (type === 'tool' && !tools.some((tool) => nameOf(tool) === name))
-    return `tool_choice.name: Tool '${String(name)}' not found in provided tools`;
+    return `tool_choice.name: Tool '${shown(name)}' not found in provided tools`;
   if (type !== 'any' && type !== 'tool') return undefined;
   if (model.forcedToolChoice === false)
     return `tool_choice: forced tool use (\`${type}\`) is not supported on ${model.id}`;

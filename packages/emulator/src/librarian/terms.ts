@@ -79,7 +79,7 @@ export function patternOf({ stem, isPhrase }: Term): string {
 }
 
 function anyCase(word: string): string {
-  const first = [...word][0] ?? '';
+  const first = String.fromCodePoint(word.codePointAt(0) ?? 0);
   const rest = escape(word.slice(first.length));
   const head =
     first.toUpperCase() === first.toLowerCase() ? escape(first) : `[${first.toUpperCase()}${first}]`;

@@ -1,0 +1,85 @@
+import type { Seams } from '../../src/index.ts';
+
+/** Virtual time for a run, its tools and the emulator: it passes only when nothing else is left to do. */
+export interface VirtualTime {
+  readonly seams: Seams;
+  /** Milliseconds that have passed. */
+  now(): number;
+  /** Waits; resolves early, without error, when the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `fire` once after `ms`. */
+  after(ms: number, fire: () => void): () => void;
+  /** Lets time pass until `work` has settled. */
+  pass<T>(work: Promise<T>): Promise<T>;
+}
+
+interface Timer {
+  readonly at: number;
+  readonly fire: () => void;
+}
+
+const START = Date.UTC(2026, 10, 20);
+
+/** Starts at a fixed date. `random` is what the seam of that name gives. */
+export function virtualTime(random: () => number = () => 0): VirtualTime {
+  let now = 0;
+  let ids = 0;
+  let timers: Timer[] = [];
+
+  const after: VirtualTime['after'] = (ms, fire) => {
+    if (!Number.isFinite(ms)) return () => {};
+    const timer = { at: now + Math.max(0, ms), fire };
+    const later = timers.findIndex(({ at }) => at > timer.at);
+    timers.splice(later < 0 ? timers.length : later, 0, timer);
+    return () => {
+      timers = timers.filter((other) => other !== timer);
+    };
+  };
+
+  const sleep: VirtualTime['sleep'] = (ms, signal) => {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        cancel();
+        signal?.removeEventListener('abort', finish);
+        resolve();
+      };
+      const cancel = after(ms, finish);
+      signal?.addEventListener('abort', finish);
+    });
+  };
+
+  const pass: VirtualTime['pass'] = async (work) => {
+    let settled = false;
+    const done = (): void => {
+      settled = true;
+    };
+    work.then(done, done);
+    for (let idle = 0; !settled;) {
+      await allMicrotasks();
+      if (settled) break;
+      const next = timers.shift();
+      if (next) {
+        idle = 0;
+        now = Math.max(now, next.at);
+        next.fire();
+      } else if ((idle += 1) > 1000) {
+        throw new Error('Nothing is left that could end this: it would hang for ever.');
+      }
+    }
+    return work;
+  };
+
+  const seams: Seams = {
+    now: () => START + now,
+    monotonic: () => now,
+    random,
+    id: (prefix) => `${prefix}_${(ids += 1)}`,
+    timer: after,
+  };
+  return { seams, now: () => now, sleep, after, pass };
+}
+
+function allMicrotasks(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
