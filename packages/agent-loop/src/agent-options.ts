@@ -4,10 +4,18 @@ import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
 import { ConfigError } from './errors.ts';
 import type { Approve, Hooks } from './hooks.ts';
+import {
+  checkDuration,
+  checkFunction,
+  checkName,
+  checkPositive,
+  refuseUnknown,
+  shown,
+} from './option-checks.ts';
 import { outputFormat } from './output.ts';
 import { type CompiledSchema, compileSchema, type Schema } from './schema.ts';
 import { type Seams, systemSeams } from './seams.ts';
-import { checkPositive, type RunnableTool, type Tool, toTool } from './tool.ts';
+import { type RunnableTool, type Tool, toTool } from './tool.ts';
 
 /** What `createAgent` takes. Only `model` is required. */
 export interface AgentOptions<O extends Schema | undefined = undefined> {
@@ -43,8 +51,10 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly seams?: Partial<Seams>;
 }
 
-/** A tool that the API itself runs. */
-export type ServerTool = Extract<ToolParam, { type: string; name: string }>;
+/** A tool that the API itself runs, of the beta namespace too. Toolsets of MCP servers have no name. */
+export type ServerTool =
+  | Extract<ToolParam | Anthropic.Beta.BetaToolUnion, { type: string; name: string }>
+  | Anthropic.Beta.BetaMCPToolset;
 
 const DEFAULT_LIMITS: Limits = {
   turns: 50,
@@ -91,27 +101,22 @@ const OWN_FIELDS: Readonly<Record<string, string>> = {
   betas: 'betas',
 };
 
+const HOOKS: readonly (keyof Hooks)[] = ['beforeRequest', 'afterReply', 'beforeTool', 'afterTool', 'onEvent'];
+
 /** Checks the options once and completes them. Throws a ConfigError that names the option, what was expected and what came. */
 export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   if (typeof options !== 'object' || options === null)
     throw new ConfigError('createAgent', 'expected an object of options.');
   refuseUnknown('createAgent', options, OPTIONS);
   const { name = 'agent', description, model, client, betas = [], hooks = {}, approve, logger } = options;
-  if (typeof model !== 'string' || model === '') {
-    throw new ConfigError(
-      'model',
-      `expected a model id such as "claude-sonnet-5-5", got ${JSON.stringify(model)}.`,
-    );
-  }
-  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(name)) {
-    throw new ConfigError(
-      'name',
-      `must be 1 to 64 letters, digits, "_" or "-", got ${JSON.stringify(name)}.`,
-    );
-  }
+  if (typeof model !== 'string' || model === '')
+    throw new ConfigError('model', `expected a model id such as "claude-sonnet-5-5", got ${shown(model)}.`);
+  checkName('name', name);
+  checkFunction('approve', approve);
+  checkHooks(hooks);
+  checkRequest(options);
   const { tools, definitions } = sortTools(options.tools ?? []);
   const output = options.output && compileSchema(options.output, 'output');
-  checkRequest(options);
   return Object.freeze({
     name,
     description,
@@ -129,29 +134,70 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   });
 }
 
-function sortTools(given: readonly (Tool | RunnableTool | ServerTool)[]) {
+function checkHooks(hooks: Hooks): void {
+  refuseUnknown('hooks', hooks, HOOKS);
+  for (const name of HOOKS) checkFunction(`hooks.${name}`, hooks[name]);
+}
+
+type GivenTool = Tool | RunnableTool | ServerTool;
+
+function sortTools(given: readonly GivenTool[]) {
+  if (!Array.isArray(given)) throw new ConfigError('tools', `must be a list, got ${shown(given)}.`);
   const tools = new Map<string, Tool>();
   const definitions: (() => ToolParam | Promise<ToolParam>)[] = [];
   const names = new Set<string>();
-  for (const item of given) {
-    const serverTool = !('run' in item) && !('definition' in item);
-    const name = (item as { name?: unknown }).name;
-    if (typeof name !== 'string')
-      throw new ConfigError('tools', `a tool has no name: ${JSON.stringify(item)?.slice(0, 120)}.`);
+  for (const item of given as readonly GivenTool[]) {
+    const name = nameOf(item);
     if (names.has(name)) throw new ConfigError('tools', `two tools are named "${name}". Names must differ.`);
     names.add(name);
-    if (serverTool) {
-      if (!('type' in item))
-        throw new ConfigError('tools', `"${name}" has no run function. Make it with defineTool.`);
-      definitions.push(() => item);
-      continue;
+    if (isRunnable(item)) {
+      const tool = toTool(item);
+      tools.set(name, tool);
+      definitions.push(() => tool.definition());
+    } else {
+      definitions.push(() => item as ToolParam);
     }
-    const tool = toTool(item);
-    tools.set(name, tool);
-    definitions.push(() => tool.definition());
   }
   return { tools, definitions };
 }
+
+function isRunnable(item: GivenTool): item is Tool | RunnableTool {
+  return 'run' in item || 'definition' in item;
+}
+
+/** Tools that the API defines but the caller runs. */
+const RUN_BY_CALLER = /^(bash|text_editor|memory|computer)_\d/;
+
+function nameOf(item: GivenTool): string {
+  if (typeof item !== 'object' || item === null)
+    throw new ConfigError('tools', `expected a tool, got ${shown(item)}.`);
+  const { name, type, mcp_server_name } = item as {
+    name?: unknown;
+    type?: unknown;
+    mcp_server_name?: unknown;
+  };
+  const runs = isRunnable(item);
+  if (!runs && typeof type === 'string' && RUN_BY_CALLER.test(type)) {
+    throw new ConfigError(
+      'tools',
+      `${type} is run by the caller, and has no run function here. Use the SDK's helper for it, or add run.`,
+    );
+  }
+  // Toolsets of MCP servers have no name of their own.
+  if (!runs && type === 'mcp_toolset' && typeof mcp_server_name === 'string') return `mcp:${mcp_server_name}`;
+  if (typeof name !== 'string') throw new ConfigError('tools', `a tool has no name: ${described(item)}.`);
+  if (!runs && typeof type !== 'string')
+    throw new ConfigError('tools', `"${name}" has no run function. Make it with defineTool.`);
+  return name;
+}
+
+function described(item: object): string {
+  return JSON.stringify(item).slice(0, 120);
+}
+
+/** Limits that may be 0: nothing is tried again, nothing is waited for. */
+const MAY_BE_ZERO: readonly (keyof Limits)[] = ['turnRetries', 'pauses', 'outputRetries', 'retryAfterMs'];
+const WHOLE: readonly (keyof Limits)[] = ['turns', 'concurrency', 'turnRetries', 'pauses', 'outputRetries'];
 
 function toLimits(given: Partial<Limits>): Limits {
   if ('usd' in given) {
@@ -161,27 +207,28 @@ function toLimits(given: Partial<Limits>): Limits {
     );
   }
   refuseUnknown('limits', given, Object.keys(DEFAULT_LIMITS));
-  for (const [key, value] of Object.entries(given)) {
-    const mayBeZero =
-      key === 'turnRetries' || key === 'pauses' || key === 'outputRetries' || key === 'retryAfterMs';
-    if (!(mayBeZero && value === 0)) checkPositive(`limits.${key}`, value);
-  }
-  for (const key of ['turns', 'concurrency', 'turnRetries', 'pauses', 'outputRetries'] as const) {
+  for (const key of Object.keys(given) as (keyof Limits)[]) {
     const value = given[key];
-    if (value !== undefined && !Number.isInteger(value))
-      throw new ConfigError(`limits.${key}`, `must be a whole number, got ${value}.`);
+    const check = key.endsWith('Ms') ? checkDuration : checkPositive;
+    if (!(value === 0 && MAY_BE_ZERO.includes(key))) check(`limits.${key}`, value);
+    if (value !== undefined && WHOLE.includes(key) && !Number.isInteger(value))
+      throw new ConfigError(`limits.${key}`, `must be a whole number, got ${shown(value)}.`);
   }
   return { ...DEFAULT_LIMITS, ...withoutUndefined(given) };
 }
 
-function checkRequest({ request = {}, maxTokens }: AgentOptions<Schema | undefined>): void {
+function checkRequest({ request = {}, maxTokens, betas }: AgentOptions<Schema | undefined>): void {
+  if (typeof request !== 'object' || request === null)
+    throw new ConfigError('request', `must be an object, got ${shown(request)}.`);
   for (const key of Object.keys(request)) {
     const own = Object.hasOwn(OWN_FIELDS, key) ? OWN_FIELDS[key] : undefined;
     if (own) throw new ConfigError(`request.${key}`, `has an option of its own. Use ${own}.`);
   }
   if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
-    throw new ConfigError('maxTokens', `must be a whole number above 0, got ${JSON.stringify(maxTokens)}.`);
+    throw new ConfigError('maxTokens', `must be a whole number above 0, got ${shown(maxTokens)}.`);
   }
+  if (betas !== undefined && !(Array.isArray(betas) && betas.every((beta) => typeof beta === 'string')))
+    throw new ConfigError('betas', `must be a list of beta names, got ${shown(betas)}.`);
 }
 
 async function toParams(
@@ -225,14 +272,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     });
     return made;
   };
-}
-
-function refuseUnknown(where: string, given: object, known: readonly string[]): void {
-  for (const key of Object.keys(given)) {
-    if (!known.includes(key)) {
-      throw new ConfigError(where, `there is no option ${JSON.stringify(key)}. Known: ${known.join(', ')}.`);
-    }
-  }
 }
 
 function withoutUndefined<T extends object>(given: T): T {

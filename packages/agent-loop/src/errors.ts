@@ -89,8 +89,13 @@ export class ConfigError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown: of an error, of anything with a message, or a thrown text itself. */
 export function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message || thrown.name;
-  return typeof thrown === 'string' ? thrown : 'an unknown error was thrown';
+  if (typeof thrown === 'string' && thrown !== '') return thrown;
+  if (typeof thrown === 'object' && thrown !== null) {
+    const { message, name } = thrown as { message?: unknown; name?: unknown };
+    if (typeof message === 'string' && message !== '') return message;
+    if (thrown instanceof Error && typeof name === 'string') return name;
+  }
+  return 'an unknown error was thrown';
 }

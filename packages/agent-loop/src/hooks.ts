@@ -32,9 +32,12 @@ export interface Hooks {
     readonly turn: number;
     readonly message: Message;
   }): Awaitable<void>;
-  /** Before a call is approved and run. `{ deny }` refuses it with that reason; `{ result }` answers it without running it. */
+  /**
+   * Before a call is approved and run, for `read` tools while the reply still streams. `{ deny }` refuses it with that
+   * reason; `{ result }` answers it without running it.
+   */
   beforeTool?(call: ToolCall): Awaitable<{ readonly deny: string } | { readonly result: ToolOutput } | void>;
-  /** After a call has run. `{ result }` replaces what the model reads. */
+  /** After a call has run or timed out. `{ result }` replaces what the model reads; the outcome stays. */
   afterTool?(
     call: ToolCall & { readonly outcome: ToolOutcome; readonly content: ToolResultContent },
   ): Awaitable<{ readonly result: ToolOutput } | void>;

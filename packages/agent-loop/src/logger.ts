@@ -1,4 +1,5 @@
 import type { Logger, LoggerOptions } from 'pino';
+import { messageOf } from './errors.ts';
 import { scrub } from './scrub.ts';
 
 /** The part of a pino logger that the loop and tools use. */
@@ -8,7 +9,7 @@ const silent: RunLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * A logger per run. `logger` is a pino logger, or options to make one of; pino itself is loaded only then.
- * Everything the loop logs goes through the secret scrubber.
+ * Everything that is logged goes through the secret scrubber.
  */
 export async function runLogger(
   logger: Logger | LoggerOptions | undefined,
@@ -27,8 +28,18 @@ function scrubbing(logger: Logger): RunLogger {
   const at =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (...args: unknown[]): void => {
-      const [first, ...rest] = args.map(scrub);
-      logger[level](first as object, ...(rest as []));
+      // Scrubbing costs more than a line that is not written.
+      if (!logger.isLevelEnabled(level)) return;
+      const [first, ...rest] = args;
+      if (first instanceof Error) {
+        // pino tells an error by its class, which a scrubbed copy has not: it goes where pino would put it.
+        logger[level](
+          { err: scrub(first) },
+          ...((rest.length > 0 ? rest.map(scrub) : [scrub(messageOf(first))]) as []),
+        );
+        return;
+      }
+      logger[level](scrub(first) as object, ...(rest.map(scrub) as []));
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, Message } from './api.ts';
+import { messageOf } from './errors.ts';
 import type { Checked, CompiledSchema } from './schema.ts';
 import { textOf } from './tally.ts';
 
@@ -17,16 +18,17 @@ export async function outputFormat(
   };
 }
 
-/** Parses and checks the output of a finished reply. */
+/** Parses and checks the output of a finished reply. A check that throws (a transform, say) counts as a problem of the output. */
 export async function checkOutput(output: CompiledSchema, message: Message): Promise<Checked> {
   let value: unknown;
   try {
     value = JSON.parse(textOf(message));
   } catch (error) {
-    return {
-      ok: false,
-      message: `The text is not JSON: ${error instanceof Error ? error.message : String(error)}`,
-    };
+    return { ok: false, message: `The text is not JSON: ${messageOf(error)}` };
   }
-  return output.check(value);
+  try {
+    return await output.check(value);
+  } catch (error) {
+    return { ok: false, message: `The output could not be checked: ${messageOf(error)}` };
+  }
 }

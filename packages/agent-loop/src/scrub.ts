@@ -1,23 +1,35 @@
+/**
+ * What credentials look like. Each pattern starts at something rare and repeats one class of characters at most, and
+ * repetitions that may begin anew inside themselves are bounded, so that scrubbing stays linear in the text.
+ */
 const SECRETS: readonly [RegExp, string][] = [
   [/sk-ant-[\w-]{6,}/g, 'sk-ant-[secret]'],
-  [/\b(Bearer|Basic)\s+[\w.~+/-]{8,}=*/gi, '$1 [secret]'],
-  [/\bgh[opsur]_[A-Za-z0-9]{20,}/g, '[secret]'],
+  [/\bBearer\s+[\w.~+/-]{8,}=*/gi, 'Bearer [secret]'],
+  // With a digit, sign or change of case inside, so that "basic authentication" stays readable.
+  [/\b[Bb]asic\s+(?=[A-Za-z]*(?:[0-9+/=]|[a-z][A-Z]))[A-Za-z0-9+/]{8,}={0,2}/g, 'Basic [secret]'],
+  [/\bgh[oprsu]_[A-Za-z0-9]{20,}/g, '[secret]'],
   [/\bgithub_pat_\w{20,}/g, '[secret]'],
+  [/\bglpat-[\w-]{20,}/g, '[secret]'],
+  [/\bnpm_[A-Za-z0-9]{36}/g, '[secret]'],
   [/\bxox[abeoprs]-[\w-]{10,}/g, '[secret]'],
-  [/\b(AKIA|ASIA)[A-Z0-9]{16}\b/g, '[secret]'],
+  [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, '[secret]'],
   [/\bAIza[\w-]{35}/g, '[secret]'],
-  [/\bsk-[A-Za-z0-9_-]{20,}/g, '[secret]'],
-  [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, '[secret]'],
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[secret]'],
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/@]+@/gi, '$1:[secret]@'],
+  [/\b[rs]k_(?:live|test)_\w{10,}/g, '[secret]'],
+  [/\bsk-[\w-]{20,}/g, '[secret]'],
+  [/\beyJ[\w-]{8,2000}\.[\w-]{8,}\.[\w-]*/g, '[secret]'],
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[secret]'],
+  [/(:\/\/[^\s:/@]{0,200}):[^\s/@]+@/g, '$1:[secret]@'],
   [
-    /\b(api[-_]?key|access[-_]?token|auth[-_]?token|client[-_]?secret|password|passwd)(["']?\s*[=:]\s*["']?)[^\s"',;&]+/gi,
+    /((?:api|access|auth|private|secret|signing|encryption)[-_]?key|(?:access|auth|refresh|id|session|bearer)[-_]?token|secret|passwords?|passwd|passphrase)(["']?\s{0,8}[=:]\s{0,8})(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)/gi,
     '$1$2[secret]',
   ],
 ];
 
 const SECRET_KEY =
-  /^(authorization|proxy-authorization|cookie|set-cookie|x-api-key|api[-_]?key|.*(secret|password|passwd|token))$/i;
+  /^(?:.*authorization|cookie|set-cookie|.*(?:api|access|auth|private|secret|signing|encryption)[-_]?key|.*(?:secret|password|passwd|passphrase|token|credentials?))$/i;
+
+/** Deeper values are cut: a log line is no place for them, and recursion must end somewhere. */
+const MAX_DEPTH = 100;
 
 /** Replaces what looks like a credential (API keys, bearer tokens, private keys, passwords in URLs) with `[secret]`. */
 export function scrubText(text: string): string {
@@ -28,27 +40,55 @@ export function scrubText(text: string): string {
 
 /**
  * A copy of `value` without credentials: strings are scrubbed, and what stands under a telling key such as
- * `authorization` or `password` is replaced whole. Numbers under such keys stay (`max_tokens` is not a secret).
+ * `authorization` or `password` is replaced whole. Numbers and booleans under such keys stay (`max_token` is no secret).
+ * Errors become their name, message, stack, cause and fields; bytes their length; functions go.
  */
 export function scrub(value: unknown): unknown {
-  return scrubAt(value, new Set());
+  return scrubAt(value, []);
 }
 
-function scrubAt(value: unknown, seen: Set<object>): unknown {
+function scrubAt(value: unknown, path: readonly object[]): unknown {
   if (typeof value === 'string') return scrubText(value);
   if (typeof value !== 'object' || value === null) return value;
-  if (seen.has(value)) return '[circular]';
-  seen.add(value);
-  try {
-    if (value instanceof Error) return { name: value.name, message: scrubText(value.message) };
-    if (Array.isArray(value)) return value.map((item) => scrubAt(item, seen));
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [
-        key,
-        typeof inner === 'string' && SECRET_KEY.test(key) ? '[secret]' : scrubAt(inner, seen),
-      ]),
+  if (path.includes(value)) return '[circular]';
+  if (path.length >= MAX_DEPTH) return '[too deep]';
+  const inside = [...path, value];
+  if (Array.isArray(value)) return value.map((item) => scrubAt(item, inside));
+  if (value instanceof Error)
+    return { ...errorFields(value, inside), ...scrubEntries(Object.entries(value), inside) };
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (value instanceof Map)
+    return scrubEntries(
+      [...value].map(([key, inner]) => [String(key), inner]),
+      inside,
     );
-  } finally {
-    seen.delete(value);
-  }
+  if (value instanceof Set) return [...value].map((item) => scrubAt(item, inside));
+  if ('toJSON' in value && typeof value.toJSON === 'function') return scrubAt(value.toJSON(), inside);
+  return scrubEntries(Object.entries(value), inside);
+}
+
+function errorFields(
+  { name, message, stack, cause }: Error,
+  path: readonly object[],
+): Record<string, unknown> {
+  return {
+    name,
+    message: scrubText(String(message)),
+    ...(typeof stack === 'string' && { stack: scrubText(stack) }),
+    ...(cause !== undefined && { cause: scrubAt(cause, path) }),
+  };
+}
+
+function scrubEntries(
+  entries: readonly (readonly [key: string, value: unknown])[],
+  path: readonly object[],
+): Record<string, unknown> {
+  return Object.fromEntries(
+    entries.map(([key, value]) => [
+      key,
+      SECRET_KEY.test(key) && (typeof value === 'string' || typeof value === 'object') && value !== null
+        ? '[secret]'
+        : scrubAt(value, path),
+    ]),
+  );
 }

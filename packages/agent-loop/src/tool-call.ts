@@ -4,8 +4,8 @@ import type { ToolOutcome } from './events.ts';
 import type { ApprovalDecision, ToolCall } from './hooks.ts';
 import type { RunState } from './run-state.ts';
 import { scrubText } from './scrub.ts';
-import { shapeOutput } from './tool-content.ts';
-import type { Tool, ToolAccess } from './tool.ts';
+import { shapeOutput, textAlone } from './tool-content.ts';
+import type { Tool, ToolAccess, ToolContext } from './tool.ts';
 
 /** A call that ended, however it did. */
 export interface Settled {
@@ -59,7 +59,7 @@ export async function findAndCheck(
       `The input does not fit the tool's schema. Nothing was run. Problems:\n${checked.message}`,
     );
   } catch (error) {
-    return settle('error', `The input could not be checked: ${publicMessage(error)}`);
+    return settle('error', `The input could not be checked. Nothing was run: ${publicMessage(error)}`);
   }
 }
 
@@ -72,7 +72,7 @@ export async function decideCall(
   const { tool } = ready;
   try {
     const verdict = await run.spec.hooks.beforeTool?.(describe(run, call, ready.input));
-    if (verdict && 'deny' in verdict) return settle('denied', `This call was denied: ${verdict.deny}`);
+    if (verdict && 'deny' in verdict) return settle('denied', denial(verdict.deny));
     if (verdict && 'result' in verdict) return settle('ok', shapeOutput(verdict.result, tool.maxResultBytes));
   } catch (error) {
     return settle('error', `The call was not run: the beforeTool hook failed: ${publicMessage(error)}`);
@@ -92,17 +92,24 @@ export async function decideCall(
 
 async function needsApproval(run: RunState, call: ToolUseBlock, { tool, input }: Ready): Promise<boolean> {
   if (tool.approval !== 'depends') return tool.approval === 'always';
-  return tool.needsApproval(input, { callId: call.id, runId: run.runId, agent: run.spec.name });
+  const needed = await tool.needsApproval(input, {
+    callId: call.id,
+    runId: run.runId,
+    agent: run.spec.name,
+  });
+  // A function that forgets to answer must not wave calls through.
+  return needed !== false;
 }
 
 async function askForDecision(run: RunState, call: ToolUseBlock, ready: Ready): Promise<Ready | Settled> {
-  let decision: ApprovalDecision | undefined;
+  let given: ApprovalDecision | undefined;
   try {
-    decision = await run.spec.approve?.(describe(run, call, ready.input));
+    given = await run.spec.approve?.(describe(run, call, ready.input));
   } catch (error) {
     return settle('error', `The call was not run: the approval failed: ${publicMessage(error)}`);
   }
-  const { allow, input, reason } = typeof decision === 'object' ? decision : { allow: decision === true };
+  if (run.halt.reason) return settle('cancelled', 'The run was stopped before this call was decided on.');
+  const { allow, input, reason } = toDecision(given);
   await run.record({
     type: 'approval',
     callId: call.id,
@@ -111,54 +118,49 @@ async function askForDecision(run: RunState, call: ToolUseBlock, ready: Ready): 
     ...(input !== undefined && { input }),
     ...(reason !== undefined && { reason }),
   });
-  if (!allow)
-    return settle(
-      'denied',
-      reason === undefined ? 'This call was denied.' : `This call was denied: ${reason}`,
-    );
+  if (!allow) return settle('denied', denial(reason));
   if (input === undefined) return ready;
   return findAndCheck(run, { ...call, input }, undefined);
 }
 
-/** Runs a call: at most `timeoutMs`, and never waited for once `signal` is aborted. Everything thrown becomes a result. */
-export async function execute(
+/** Anything but a clear yes is a no. */
+function toDecision(given: unknown): { allow: boolean; input?: unknown; reason?: string } {
+  if (typeof given !== 'object' || given === null) return { allow: given === true };
+  const { allow, input, reason } = given as { allow?: unknown; input?: unknown; reason?: unknown };
+  return {
+    allow: allow === true,
+    ...(input !== undefined && { input }),
+    ...(typeof reason === 'string' && { reason }),
+  };
+}
+
+function denial(reason: string | undefined): string {
+  return reason === undefined || reason === '' ? 'This call was denied.' : `This call was denied: ${reason}`;
+}
+
+/** Runs a tool. Everything it throws becomes a result. */
+export async function execute({ tool, input }: Ready, ctx: ToolContext): Promise<Settled> {
+  try {
+    return settle('ok', shapeOutput(await tool.run(input, ctx), tool.maxResultBytes));
+  } catch (error) {
+    return settle('error', errorContent(error, tool));
+  }
+}
+
+/** Shows a call that has run to the `afterTool` hook, which may replace what the model reads. */
+export async function review(
   run: RunState,
   call: ToolUseBlock,
   { tool, input }: Ready,
-  signal: AbortSignal,
-  idempotencyKey: string,
-): Promise<Settled> {
-  const work = async (): Promise<Settled> => {
-    const output = await tool.run(input, {
-      signal,
-      callId: call.id,
-      idempotencyKey,
-      attempt: 1,
-      runId: run.runId,
-      sessionId: null,
-      agent: run.spec.name,
-      logger: run.logger,
-      progress: (message) =>
-        run.tell({ type: 'tool-progress', callId: call.id, tool: tool.name, message: String(message) }),
-    });
-    return settle('ok', shapeOutput(output, tool.maxResultBytes));
-  };
-  const ended = await work().catch((error: unknown) => settle('error', errorContent(error, tool)));
-  return afterTool(run, call, tool, input, ended);
-}
-
-async function afterTool(
-  run: RunState,
-  call: ToolUseBlock,
-  tool: Tool,
-  input: unknown,
   ended: Settled,
 ): Promise<Settled> {
   if (!run.spec.hooks.afterTool) return ended;
   try {
     const { outcome, content } = ended;
     const verdict = await run.spec.hooks.afterTool({ ...describe(run, call, input), outcome, content });
-    return verdict ? settle(outcome, shapeOutput(verdict.result, tool.maxResultBytes)) : ended;
+    if (!verdict) return ended;
+    const replaced = shapeOutput(verdict.result, tool.maxResultBytes);
+    return settle(outcome, outcome === 'ok' ? replaced : textAlone(replaced));
   } catch (error) {
     return settle(
       'error',
@@ -173,14 +175,29 @@ function describe(run: RunState, call: ToolUseBlock, input: unknown): ToolCall {
 
 /** What the model reads of a failed tool: a ToolError's own content, otherwise the message without stack or secrets. */
 function errorContent(error: unknown, tool: Tool): ToolResultContent {
-  if (error instanceof Error && error.name === 'ToolError' && 'content' in error) {
-    return shapeOutput(error.content, tool.maxResultBytes);
+  if (isToolError(error)) {
+    try {
+      return textAlone(shapeOutput(error.content, tool.maxResultBytes));
+    } catch {
+      // Content that is no content: the message has to do.
+    }
   }
-  return `Error: ${publicMessage(error)}`;
+  return shapeOutput(`Error: ${publicMessage(error)}`, tool.maxResultBytes);
+}
+
+/** By name along its classes, so that a ToolError of another copy of the SDK, or a class made from it, is one too. */
+function isToolError(error: unknown): error is Error & { readonly content: unknown } {
+  if (!(error instanceof Error) || !('content' in error)) return false;
+  for (let part: unknown = error; part instanceof Error; part = Object.getPrototypeOf(part)) {
+    if (part.constructor.name === 'ToolError') return true;
+  }
+  return false;
 }
 
 /** The message of an error, safe to show: no stack, no credentials, no endless text. */
 export function publicMessage(error: unknown): string {
   const message = scrubText(messageOf(error));
-  return message.length > MAX_ERROR_LENGTH ? `${message.slice(0, MAX_ERROR_LENGTH)} [cut]` : message;
+  return message.length > MAX_ERROR_LENGTH
+    ? `${message.slice(0, MAX_ERROR_LENGTH).toWellFormed()} [cut]`
+    : message.toWellFormed();
 }

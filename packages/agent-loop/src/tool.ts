@@ -1,7 +1,23 @@
 import type { Logger } from 'pino';
 import type { Awaitable, JsonObject, ToolParam } from './api.ts';
-import { ConfigError } from './errors.ts';
-import { type Checked, compileSchema, type InferSchema, type Schema, type Zod4Schema } from './schema.ts';
+import { ConfigError, messageOf } from './errors.ts';
+import {
+  checkDuration,
+  checkFunction,
+  checkName,
+  checkPositive,
+  refuseUnknown,
+  shown,
+} from './option-checks.ts';
+import {
+  type Checked,
+  checkedIssues,
+  compileSchema,
+  type InferSchema,
+  requireObject,
+  type Schema,
+  type Zod4Schema,
+} from './schema.ts';
 import type { ToolOutput } from './tool-content.ts';
 
 /**
@@ -108,12 +124,27 @@ export interface RunnableTool {
   parse?(input: unknown): unknown;
 }
 
-const NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 const DEFAULT_MAX_RESULT_BYTES = 262_144;
+
+const BEHAVIOUR: readonly (keyof ToolBehaviour<unknown>)[] = [
+  'effect',
+  'reconcile',
+  'access',
+  'approve',
+  'timeoutMs',
+  'maxResultBytes',
+];
+const OPTIONS = ['name', 'description', 'input', 'request', 'run', ...BEHAVIOUR];
+/** Fields of the API's tool that have an option of their own. */
+const OWN_FIELDS: Readonly<Record<string, string>> = {
+  name: 'name',
+  description: 'description',
+  input_schema: 'input',
+};
 
 /**
  * Defines a tool. The schema types the input of `run` and of every other callback; the API gets it as JSON Schema.
- * Throws a ConfigError for a bad name, an empty description, or a schema that is not of an object.
+ * Throws a ConfigError for a bad name, an empty description, an unknown option, or a schema that is not of an object.
  */
 export function defineTool<const S extends Schema>(options: ToolOptions<S>): Tool<InferSchema<S>>;
 /** Gives a tool of the SDK an effect, resource keys, approval or limits. */
@@ -122,7 +153,12 @@ export function defineTool(
   first: UntypedOptions | RunnableTool,
   behaviour: ToolBehaviour<unknown> = {},
 ): Tool {
-  return 'input' in first ? fromOptions(first) : fromRunnable(first, behaviour);
+  if (typeof first !== 'object' || first === null)
+    throw new ConfigError('defineTool', `expected an object of options, got ${shown(first)}.`);
+  // Tools of the SDK carry the schema as the API takes it, so `input` and `request` tell the two forms apart.
+  return 'input' in first || !('input_schema' in first || 'type' in first)
+    ? fromOptions(first as UntypedOptions)
+    : fromRunnable(first, behaviour);
 }
 
 /** `ToolOptions` of any schema: inferring an input from all possible schemas at once would never end. */
@@ -138,8 +174,9 @@ export function toTool(tool: Tool | RunnableTool): Tool {
 }
 
 function fromOptions(options: UntypedOptions): Tool {
-  const { name, description, request } = options;
-  checkName(name);
+  const { name, description, request = {} } = options;
+  checkName('tool name', name);
+  refuseUnknown(`tool ${name}`, options, OPTIONS);
   if (typeof description !== 'string' || description.trim() === '') {
     throw new ConfigError(
       `tool ${name}: description`,
@@ -147,6 +184,10 @@ function fromOptions(options: UntypedOptions): Tool {
     );
   }
   if (typeof options.run !== 'function') throw new ConfigError(`tool ${name}: run`, 'must be a function.');
+  for (const key of Object.keys(request)) {
+    const own = Object.hasOwn(OWN_FIELDS, key) ? OWN_FIELDS[key] : undefined;
+    if (own) throw new ConfigError(`tool ${name}: request.${key}`, `has an option of its own. Use ${own}.`);
+  }
   const schema = compileSchema(options.input, `tool ${name}: input`);
   const define = (input_schema: JsonObject): ToolParam =>
     ({ ...request, name, description, input_schema }) as ToolParam;
@@ -164,37 +205,47 @@ function fromOptions(options: UntypedOptions): Tool {
 }
 
 function fromRunnable(runnable: RunnableTool, behaviour: ToolBehaviour<unknown>): Tool {
+  const { name, type, description = '' } = runnable;
   if (typeof runnable.run !== 'function') {
     throw new ConfigError(
       'tools',
-      `${JSON.stringify(runnable.name ?? runnable.type)} has no run function. Use defineTool, a runnable tool of the SDK, or a server tool such as { type: "web_search_20260318", name: "web_search" }.`,
+      `${shown(name ?? type)} has no run function. Use defineTool, a runnable tool of the SDK, or a server tool such as { type: "web_search_20260318", name: "web_search" }.`,
     );
   }
-  checkName(runnable.name);
+  checkName('tool name', name);
+  refuseUnknown(`tool ${name}`, behaviour, BEHAVIOUR);
   const definition = Object.fromEntries(
     Object.entries(runnable).filter(([, value]) => typeof value !== 'function'),
   );
+  // Tools that the API itself defines (`memory_20250818`, ...) have no schema of their own.
+  if (type === undefined || type === null || type === 'custom')
+    requireObject((definition['input_schema'] ?? {}) as JsonObject, `tool ${name}: input_schema`);
   return {
-    ...behave(runnable.name, behaviour),
-    name: runnable.name,
-    description: runnable.description ?? '',
+    ...behave(name, behaviour),
+    name,
+    description,
     definition: () => definition as unknown as ToolParam,
-    check(input) {
-      if (!runnable.parse) return { ok: true, value: input };
-      try {
-        return { ok: true, value: runnable.parse(input) };
-      } catch (error) {
-        return { ok: false, message: error instanceof Error ? error.message : String(error) };
-      }
-    },
+    check: (input) => parseWith(runnable, input),
     run(input, ctx) {
-      const toolUse = { type: 'tool_use', id: ctx.callId, name: runnable.name, input };
+      const toolUse = { type: 'tool_use', id: ctx.callId, name, input };
       return runnable.run(
         input as never,
         { toolUse, toolUseBlock: toolUse, signal: ctx.signal } as never,
       ) as Awaitable<ToolOutput>;
     },
   };
+}
+
+function parseWith(runnable: RunnableTool, input: unknown): Checked {
+  if (!runnable.parse) return { ok: true, value: input };
+  try {
+    return { ok: true, value: runnable.parse(input) };
+  } catch (error) {
+    // A parse by zod throws its issues, and their JSON as the message.
+    const issues = (error as { issues?: unknown } | null)?.issues;
+    if (Array.isArray(issues)) return checkedIssues(issues);
+    return { ok: false, message: messageOf(error) };
+  }
 }
 
 function behave(name: string, behaviour: ToolBehaviour<never>) {
@@ -206,14 +257,20 @@ function behave(name: string, behaviour: ToolBehaviour<never>) {
     reconcile,
     access,
   } = behaviour;
+  const option = `tool ${name}`;
   if (effect !== 'read' && effect !== 'idempotent' && effect !== 'once') {
     throw new ConfigError(
-      `tool ${name}: effect`,
-      `must be 'read', 'idempotent' or 'once', got ${JSON.stringify(effect)}.`,
+      `${option}: effect`,
+      `must be 'read', 'idempotent' or 'once', got ${shown(effect)}.`,
     );
   }
-  checkPositive(`tool ${name}: timeoutMs`, timeoutMs);
-  checkPositive(`tool ${name}: maxResultBytes`, maxResultBytes);
+  if (typeof approve !== 'boolean' && typeof approve !== 'function') {
+    throw new ConfigError(`${option}: approve`, `must be true, false or a function, got ${shown(approve)}.`);
+  }
+  checkFunction(`${option}: access`, access);
+  checkFunction(`${option}: reconcile`, reconcile);
+  checkDuration(`${option}: timeoutMs`, timeoutMs);
+  checkPositive(`${option}: maxResultBytes`, maxResultBytes);
   return {
     effect,
     approval:
@@ -226,21 +283,7 @@ function behave(name: string, behaviour: ToolBehaviour<never>) {
       typeof approve === 'function' ? approve(input as never, call) : approve,
     timeoutMs,
     maxResultBytes,
-    ...(reconcile && { reconcile: reconcile }),
-    ...(access && { access: access }),
+    ...(reconcile && { reconcile }),
+    ...(access && { access }),
   };
-}
-
-function checkName(name: unknown): void {
-  if (typeof name === 'string' && NAME.test(name)) return;
-  throw new ConfigError(
-    'tool name',
-    `must be 1 to 64 letters, digits, "_" or "-", got ${JSON.stringify(name)}.`,
-  );
-}
-
-/** Throws unless `value` is undefined or a number above 0. */
-export function checkPositive(option: string, value: number | undefined): void {
-  if (value === undefined || (typeof value === 'number' && value > 0)) return;
-  throw new ConfigError(option, `must be a number above 0, got ${JSON.stringify(value)}.`);
 }

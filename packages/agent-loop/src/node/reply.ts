@@ -77,7 +77,10 @@ class Reply {
   }
   get body(): ByteStream | null {
     if (!this.#source) return null;
-    this.#stream ??= this.#open(this.#source);
+    if (!this.#stream) {
+      this.#stream = this.#open(this.#source);
+      if (this.#used) this.#stream.getReader();
+    }
     return this.#stream;
   }
 

@@ -1,0 +1,49 @@
+import { ConfigError } from './errors.ts';
+
+/** Longest wait of a timer, in milliseconds (24.8 days): a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Throws unless every key of `given` is known, so that a misspelt option is not silently without effect. */
+export function refuseUnknown(where: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (known.includes(key)) continue;
+    throw new ConfigError(where, `there is no option ${JSON.stringify(key)}. Known: ${known.join(', ')}.`);
+  }
+}
+
+/** Throws unless `value` is undefined or a number above 0. */
+export function checkPositive(option: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'number' && value > 0)) return;
+  throw new ConfigError(option, `must be a number above 0, got ${shown(value)}.`);
+}
+
+/** Throws unless `value` is undefined or a duration that a timer can wait for. */
+export function checkDuration(option: string, value: unknown): void {
+  checkPositive(option, value);
+  if (typeof value !== 'number' || value <= MAX_TIMER_MS) return;
+  throw new ConfigError(option, `must be at most ${MAX_TIMER_MS} ms (24.8 days), got ${shown(value)}.`);
+}
+
+/** Throws unless `value` is undefined or a function. */
+export function checkFunction(option: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw new ConfigError(option, `must be a function, got ${shown(value)}.`);
+}
+
+/** Throws unless `name` fits the API's pattern for names of tools. */
+export function checkName(option: string, name: unknown): void {
+  if (typeof name === 'string' && /^[a-zA-Z0-9_-]{1,64}$/.test(name)) return;
+  throw new ConfigError(option, `must be 1 to 64 letters, digits, "_" or "-", got ${shown(name)}.`);
+}
+
+/** A value in an error message. JSON would show Infinity as null and undefined not at all. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 100));
+  return typeof value === 'object' && value !== null
+    ? Array.isArray(value)
+      ? 'a list'
+      : 'an object'
+    : typeof value === 'function'
+      ? 'a function'
+      : String(value);
+}
