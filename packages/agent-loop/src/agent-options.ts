@@ -40,6 +40,8 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly toolChoice?: Anthropic.ToolChoice;
   /** Decides on calls of tools that need approval. Without it such calls end the run as `awaiting-approval`. */
   readonly approve?: Approve;
+  /** How long a call of a session waits for a decision, in milliseconds; after that it counts as denied. Default: for ever. */
+  readonly approvalExpiryMs?: number;
   readonly hooks?: Hooks;
   /** A pino logger, or options to make one. Default: nothing is logged. */
   readonly logger?: Logger | LoggerOptions;
@@ -82,6 +84,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'effort',
   'toolChoice',
   'approve',
+  'approvalExpiryMs',
   'hooks',
   'logger',
   'request',
@@ -113,6 +116,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     throw new ConfigError('model', `expected a model id such as "claude-sonnet-5-5", got ${shown(model)}.`);
   checkName('name', name);
   checkFunction('approve', approve);
+  checkPositive('approvalExpiryMs', options.approvalExpiryMs);
   checkHooks(hooks);
   checkRequest(options);
   const { tools, definitions } = sortTools(options.tools ?? []);
@@ -127,6 +131,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     betas,
     hooks,
     approve,
+    approvalExpiryMs: options.approvalExpiryMs,
     logger,
     seams: { ...systemSeams, ...options.seams },
     client: clientOnFirstUse(client),

@@ -37,6 +37,8 @@ export interface AgentSpec {
   readonly betas: readonly string[];
   readonly hooks: Hooks;
   readonly approve: Approve | undefined;
+  /** How long a call waits for a decision, in milliseconds, before it counts as denied; undefined for ever. */
+  readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */

@@ -2,16 +2,14 @@ import { type AgentOptions, toSpec } from './agent-options.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { ContentBlockParam, MessageParam, RequestParams } from './api.ts';
-import { ConfigError, messageOf, RunError } from './errors.ts';
+import { ConfigError, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
-import { Halt } from './halt.ts';
 import { memoryJournal } from './journal.ts';
-import { runLogger } from './logger.ts';
-import type { RunResult } from './result.ts';
-import { runLoop } from './run.ts';
-import { RunState } from './run-state.ts';
-import type { InferSchema, Schema } from './schema.ts';
 import { lostByApi } from './lost-reply.ts';
+import type { RunResult } from './result.ts';
+import type { InferSchema, Schema } from './schema.ts';
+import { SessionState } from './session-state.ts';
+import { checkInput, prepared, type StartedRun, startRun } from './start-run.ts';
 import { Transcript } from './transcript.ts';
 
 /** What a run starts with: text, or content blocks (text, images, documents, search results). */
@@ -56,7 +54,7 @@ export function createAgent<const O extends Schema | undefined = undefined>(
   options: AgentOptions<O>,
 ): Agent<OutputOf<O>> {
   const spec = toSpec(options);
-  return {
+  const agent: Agent<OutputOf<O>> = {
     name: spec.name,
     description: spec.description,
     model: spec.model,
@@ -65,57 +63,37 @@ export function createAgent<const O extends Schema | undefined = undefined>(
     stream: (input, runOptions) => openStream((sink) => start<OutputOf<O>>(spec, input, runOptions, sink)),
     preview: (input, runOptions) => preview(spec, input, runOptions),
   };
+  specs.set(agent, spec);
+  return agent;
 }
 
-interface Started<Output> {
-  readonly runId: string;
-  readonly result: Promise<RunResult<Output>>;
-  readonly stop: (reason: string) => void;
+const specs = new WeakMap<object, AgentSpec>();
+
+/** The checked options of an agent that `createAgent` made. */
+export function specOf(agent: Agent<unknown>): AgentSpec {
+  const spec = specs.get(agent);
+  if (spec) return spec;
+  throw new ConfigError('agent', 'expected an agent made by createAgent of this copy of @pawl/agent-loop.');
 }
 
+/** Starts a run that belongs to no session. */
 function start<Output>(
   spec: AgentSpec,
   input: RunInput,
-  options: RunOptions = {},
+  { signal, messages }: RunOptions = {},
   sink: ((event: AgentEvent) => void) | undefined,
-): Started<Output> {
-  const runId = spec.seams.id('run');
-  const halt = new Halt();
-  const result = begin(spec, runId, halt, input, options, sink) as Promise<RunResult<Output>>;
-  return { runId, result, stop: (reason) => halt.trip({ kind: 'stopped', reason }) };
-}
-
-async function begin(
-  spec: AgentSpec,
-  runId: string,
-  halt: Halt,
-  input: RunInput,
-  options: RunOptions,
-  sink: ((event: AgentEvent) => void) | undefined,
-): Promise<RunResult<unknown>> {
-  checkInput(input);
-  const { signal, messages: history = [] } = options;
-  const onAbort = (): void => halt.trip({ kind: 'stopped', reason: abortReason(signal) });
-  if (signal?.aborted) onAbort();
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    const params = await prepared(spec);
-    const logger = await runLogger(spec.logger, { runId, agent: spec.name });
-    const run = new RunState({ spec, runId, halt, journal: memoryJournal(), logger, params, history, sink });
-    return await runLoop(run, input);
-  } finally {
-    // `once` alone would leak a listener per run on a signal that is never aborted.
-    signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-/** A schema whose converter had to be loaded first can turn out unusable only here. */
-async function prepared(spec: AgentSpec): Promise<RequestParams> {
-  try {
-    return await spec.params();
-  } catch (error) {
-    throw new RunError('config', messageOf(error), { cause: error });
-  }
+): StartedRun<Output> {
+  const state = new SessionState();
+  return startRun<Output>({
+    spec,
+    journal: memoryJournal(),
+    state,
+    sessionId: null,
+    input,
+    messages,
+    sink,
+    signal,
+  });
 }
 
 async function preview(spec: AgentSpec, input: RunInput, options: RunOptions = {}): Promise<Preview> {
@@ -155,17 +133,4 @@ async function preview(spec: AgentSpec, input: RunInput, options: RunOptions = {
 
 function withoutUndefined(value: object): object {
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined));
-}
-
-function checkInput(input: RunInput): void {
-  if (typeof input === 'string' ? input.trim() !== '' : Array.isArray(input) && input.length > 0) return;
-  const got =
-    typeof input === 'string' ? 'an empty text' : Array.isArray(input) ? 'an empty list' : typeof input;
-  throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
-}
-
-function abortReason(signal: AbortSignal | undefined): string {
-  const reason: unknown = signal?.reason;
-  if (typeof reason === 'string') return reason;
-  return reason instanceof Error ? reason.message : 'the signal was aborted';
 }

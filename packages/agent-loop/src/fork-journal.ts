@@ -5,7 +5,12 @@ import type { Journal, JournalStore } from './journal.ts';
 const BATCH = 256;
 
 /** Opens a journal that must not exist yet, and copies entries into it. Only the last append waits for the disk. */
-export async function copyInto(store: JournalStore, id: string, entries: AsyncIterable<Entry>, last?: (seq: number) => Entry): Promise<Journal> {
+export async function copyInto(
+  store: JournalStore,
+  id: string,
+  entries: AsyncIterable<Entry>,
+  last?: (seq: number) => Entry,
+): Promise<Journal> {
   const journal = await store.open(id);
   if (journal.length > 0) {
     await journal.close();

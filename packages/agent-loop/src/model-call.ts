@@ -2,7 +2,8 @@ import type { Client, Message, StreamEvent } from './api.ts';
 import { LostReply, lostByApi } from './lost-reply.ts';
 import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts';
 import { observeAttempts } from './request-attempts.ts';
-import type { ModelRequest, RunState } from './run-state.ts';
+import type { RunState } from './run-state.ts';
+import type { ModelRequest } from './session-state.ts';
 
 /** A whole reply. */
 export interface Reply {

@@ -25,13 +25,14 @@ interface Waiting {
  */
 export class Recorder {
   readonly #to: Recording;
-  #seq = 0;
+  #seq: number;
   #queue: Waiting[] = [];
   #writing = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(to: Recording) {
     this.#to = to;
+    this.#seq = to.journal.length;
   }
 
   /** Tells the readers something that is not kept. */
@@ -66,7 +67,9 @@ export class Recorder {
       }
       const entries = batch.map((waiting) => waiting.entry);
       try {
-        const written = this.#to.journal.append(entries, entries[0]?.seq ?? 0);
+        const written = this.#to.journal.append(entries, entries[0]?.seq ?? 0, {
+          sync: entries.some(mustLast),
+        });
         // A journal in memory answers at once; waiting for nothing would cost every step a turn of the event loop.
         if (written) await written;
         for (const { entry, resolve } of batch) {
@@ -80,5 +83,25 @@ export class Recorder {
       }
     }
     this.#writing = false;
+  }
+}
+
+/**
+ * What has to survive a loss of power before the run goes on: inputs, which are acknowledged by it; intents of effects,
+ * which must not be forgotten; decisions; and the end. Results come back with the next of these at the latest: one lost
+ * before is a call that may have happened, and is settled as such.
+ */
+function mustLast(entry: Entry): boolean {
+  switch (entry.type) {
+    case 'tool-start':
+      return entry.effect !== 'read';
+    case 'input':
+    case 'request':
+    case 'approval':
+    case 'approval-request':
+    case 'run-end':
+      return true;
+    default:
+      return false;
   }
 }

@@ -1,17 +1,17 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { AgentSpec } from './agent-spec.ts';
-import type { MessageParam, RequestParams } from './api.ts';
+import type { RequestParams } from './api.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, NewDelta, NewEntry } from './events.ts';
 import type { Halt } from './halt.ts';
 import type { Journal } from './journal.ts';
 import type { RunLogger } from './logger.ts';
 import { Recorder } from './recorder.ts';
-import { RequestBody } from './request-body.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from './seams.ts';
+import type { ModelRequest, SessionState } from './session-state.ts';
 import { costOf, Tally } from './tally.ts';
-import { Transcript } from './transcript.ts';
+import type { Transcript } from './transcript.ts';
 
 const GRACE_MS = 20;
 
@@ -24,17 +24,11 @@ export interface RunParts {
   readonly journal: Journal;
   readonly logger: RunLogger;
   readonly params: RequestParams;
-  /** The transcript so far. */
-  readonly history: readonly MessageParam[];
+  /** The state of the session that the run belongs to; a session of its own where it belongs to none. */
+  readonly state: SessionState;
+  readonly sessionId: string | null;
   /** Called with every event. Deltas are only produced where it is given. */
   readonly sink: ((event: AgentEvent) => void) | undefined;
-}
-
-/** One request to the model. */
-export interface ModelRequest {
-  readonly params: RequestParams;
-  readonly messages: readonly MessageParam[];
-  readonly bytes: Uint8Array;
 }
 
 /** The state of one run: what its entries fold into, and the ways to write, tell, wait and stop. */
@@ -45,19 +39,18 @@ export class RunState {
   readonly halt: Halt;
   readonly logger: RunLogger;
   readonly params: RequestParams;
-  readonly transcript: Transcript;
-  readonly tally = new Tally();
+  readonly state: SessionState;
+  readonly sessionId: string | null;
   /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
   readonly limit: LimitFunction;
   /** Whether anybody listens to deltas. */
   readonly telling: boolean;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
-  #body: RequestBody | undefined;
   #ended = false;
 
   constructor(parts: RunParts) {
-    const { spec, runId, halt, journal, logger, params, history, sink } = parts;
+    const { spec, runId, halt, journal, logger, params, state, sessionId, sink } = parts;
     this.spec = spec;
     this.runId = runId;
     this.halt = halt;
@@ -67,22 +60,25 @@ export class RunState {
     this.limit = pLimit(spec.limits.concurrency);
     this.#sink = sink;
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
-    this.transcript = new Transcript({
-      append: (message) => this.#body?.append(message),
-      rewrite: () => (this.#body = undefined),
-    });
-    this.transcript.seed(history);
+    this.state = state;
+    this.sessionId = sessionId;
     this.#recorder = new Recorder({
       journal,
       seams: spec.seams,
       runId,
       agent: spec.name,
       tell: (event) => this.#tellReaders(event),
-      fold: (entry) => {
-        this.transcript.apply(entry);
-        this.tally.apply(entry);
-      },
+      fold: (entry) => state.apply(entry),
     });
+  }
+
+  /** What this run amounts to so far. */
+  get tally(): Tally {
+    return this.state.run?.runId === this.runId ? this.state.run.tally : new Tally();
+  }
+
+  get transcript(): Transcript {
+    return this.state.transcript;
   }
 
   /** Keeps an entry, then tells it. Rejects with a RunError `journal` where it could not be kept. */
@@ -107,18 +103,12 @@ export class RunState {
 
   /** The next request, as an object and as the bytes of its body. */
   request(): ModelRequest {
-    const { container: given, ...params } = this.params;
-    if (!this.#body) {
-      this.#body = new RequestBody(params);
-      for (const message of this.transcript.messages) this.#body.append(message);
-    }
-    const id = this.transcript.container(this.seams.now());
-    const container = id === undefined || typeof given === 'string' ? given : { ...given, id };
-    return {
-      params: container === undefined ? params : { ...params, container },
-      messages: this.transcript.messages,
-      bytes: this.#body.bytes(container),
-    };
+    return this.state.request(this.params, this.seams.now());
+  }
+
+  /** Nothing more is recorded: the run is left as it stands, to be resumed. */
+  leave(): void {
+    this.#ended = true;
   }
 
   /** Waits, but no longer than until the run is stopped. */

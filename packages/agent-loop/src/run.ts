@@ -2,6 +2,7 @@ import type { ContentBlockParam } from './api.ts';
 import { messageOf, RunError } from './errors.ts';
 import { checkOutput } from './output.ts';
 import type { Outcome, PendingApproval, RunResult } from './result.ts';
+import { begin } from './begin.ts';
 import type { RunState } from './run-state.ts';
 import { type Decision, decide } from './stop.ts';
 import { takeTurn, type Turn } from './turn.ts';
@@ -22,15 +23,13 @@ interface End {
  */
 export async function runLoop(
   run: RunState,
-  input: string | readonly ContentBlockParam[],
+  input: string | readonly ContentBlockParam[] | null,
 ): Promise<RunResult<unknown>> {
   const stopTimer = run.seams.timer(run.spec.limits.timeMs, () => {
     run.halt.trip({ kind: 'time-limit', reason: `limits.timeMs (${run.spec.limits.timeMs}) is over` });
   });
   try {
-    await run.record({ type: 'run-start', model: run.params.model });
-    await run.record({ type: 'input', source: 'user', content: input });
-    return await finish(run, await loop(run));
+    return await finish(run, await loop(run, await begin(run, input)));
   } catch (error) {
     throw await fail(run, error);
   } finally {
@@ -38,15 +37,16 @@ export async function runLoop(
   }
 }
 
-async function loop(run: RunState): Promise<End> {
+async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
   const { limits } = run.spec;
   let pauses = 0;
   let corrections = 0;
-  for (let turn = 1; ; turn += 1) {
+  for (let left = interrupted; ; left = null) {
     if (run.halt.reason) return haltedEnd(run);
+    const turn = run.tally.turns + (left ? 0 : 1);
     if (turn > limits.turns)
       return { outcome: 'turn-limit', reason: `limits.turns (${limits.turns}) is reached` };
-    const taken = await takeTurn(run, turn);
+    const taken = left ?? (await takeTurn(run, turn));
     if (!taken) return haltedEnd(run);
     const { message } = taken.reply;
     pauses = message.stop_reason === 'pause_turn' ? pauses + 1 : 0;
@@ -108,12 +108,15 @@ async function endOf(
 function haltedEnd(run: RunState): End {
   const halted = run.halt.reason;
   if (halted?.kind === 'failed') throw halted.error;
-  return { outcome: halted?.kind ?? 'stopped', reason: halted?.reason ?? null };
+  const outcome = halted?.kind === 'time-limit' ? 'time-limit' : 'stopped';
+  return { outcome, reason: halted?.reason ?? null };
 }
 
 async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
   const { outcome, reason = null, output = null, pending } = end;
-  await run.record({ type: 'run-end', outcome, turns: run.tally.turns, reason });
+  // A parked run has no end yet: that is how the next owner knows it for interrupted.
+  if (run.halt.reason?.kind === 'parked' && outcome === 'stopped') run.leave();
+  else await run.record({ type: 'run-end', outcome, turns: run.tally.turns, reason });
   if (run.halt.reason?.kind === 'failed') throw run.halt.reason.error;
   run.logger.info({ outcome, turns: run.tally.turns, usage: run.tally.usage, reason }, 'run ended');
   return {

@@ -1,9 +1,23 @@
-import type { RequestParams, ToolUseBlock } from './api.ts';
-import type { ApprovalEvent, ApprovalRequestEvent, Entry, ReplyEvent, RequestEvent, ToolStartEvent } from './events.ts';
+import type { MessageParam, RequestParams, ToolUseBlock } from './api.ts';
+import type {
+  ApprovalEvent,
+  ApprovalRequestEvent,
+  Entry,
+  ReplyEvent,
+  RequestEvent,
+  ToolStartEvent,
+} from './events.ts';
 import { RequestBody } from './request-body.ts';
 import type { Outcome } from './result.ts';
 import { Tally } from './tally.ts';
 import { Transcript } from './transcript.ts';
+
+/** One request to the model. */
+export interface ModelRequest {
+  readonly params: RequestParams;
+  readonly messages: readonly MessageParam[];
+  readonly bytes: Uint8Array;
+}
 
 /** What the journal knows of a call that has not ended. */
 export interface CallRecord {
@@ -40,16 +54,31 @@ export class SessionState {
   #body: RequestBody | undefined;
 
   constructor() {
-    this.transcript = new Transcript((message) => this.#body?.append(message));
+    this.transcript = new Transcript({
+      append: (message) => this.#body?.append(message),
+      rewrite: () => (this.#body = undefined),
+    });
   }
 
-  /** The next request's body. Messages are serialised once for the life of the session. */
-  body(params: RequestParams): Uint8Array {
+  /** The calls of the last reply that have not ended. */
+  openCalls(): readonly ToolUseBlock[] {
+    return this.transcript.openCalls;
+  }
+
+  /** The next request. Messages are serialised once for the life of the session. */
+  request(given: RequestParams, now: number): ModelRequest {
+    const { container, ...params } = given;
     if (!this.#body) {
       this.#body = new RequestBody(params);
       for (const message of this.transcript.messages) this.#body.append(message);
     }
-    return this.#body.bytes();
+    const id = this.transcript.container(now);
+    const used = id === undefined || typeof container === 'string' ? container : { ...container, id };
+    return {
+      params: used === undefined ? params : { ...params, container: used },
+      messages: this.transcript.messages,
+      bytes: this.#body.bytes(used),
+    };
   }
 
   /** What is known of a call of the last reply. */
@@ -64,11 +93,8 @@ export class SessionState {
     this.run?.tally.apply(entry);
     switch (entry.type) {
       case 'session-start':
-        this.prefix = entry;
-        break;
       case 'prefix-change':
         this.prefix = entry;
-        this.#body = undefined;
         break;
       case 'fork':
         this.total = new Tally();
@@ -76,7 +102,14 @@ export class SessionState {
         break;
       case 'run-start':
         if (this.run?.runId === entry.runId) this.run.ended = null;
-        else this.run = { runId: entry.runId, tally: new Tally(), ended: null, inFlight: null, unanswered: null };
+        else
+          this.run = {
+            runId: entry.runId,
+            tally: new Tally(),
+            ended: null,
+            inFlight: null,
+            unanswered: null,
+          };
         break;
       case 'run-end':
         if (this.run) this.run.ended = entry.outcome;

@@ -1,4 +1,4 @@
-import type { Agent, RunInput } from './agent.ts';
+import { type Agent, type RunInput, specOf } from './agent.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { MessageParam, RequestParams } from './api.ts';
@@ -9,11 +9,12 @@ import { copyInto } from './fork-journal.ts';
 import type { ApprovalDecision } from './hooks.ts';
 import { type Journal, type JournalDamage, JournalError, type JournalStore } from './journal.ts';
 import type { Cost, Pending, RunResult, Step } from './result.ts';
-import { checkInput, prepared, specOf, type StartedRun, startRun } from './start-run.ts';
+import { prepared, type StartedRun, startRun } from './start-run.ts';
 import { formatSession, parseSession } from './session-file.ts';
 import { pendingOf } from './session-pending.ts';
 import { SessionState } from './session-state.ts';
 import { costOf } from './tally.ts';
+import { toDecision } from './tool-call.ts';
 import type { Usage } from './usage.ts';
 
 /** What `openSession` takes. */
@@ -76,6 +77,7 @@ export interface Session<Output = never> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** The open sessions of this process, for `drain`. */
 const open = new Set<OpenSession<unknown>>();
 
 /** Opens a session, or creates it. Of two owners of one session only the later can go on; the other gets an error. */
@@ -160,7 +162,7 @@ class OpenSession<Output> implements Session<Output> {
     return this.#active ? null : pendingOf(this.#state, this.#parts.spec);
   }
 
-  run(input: RunInput, options: SessionRunOptions = {}): Promise<RunResult<Output>> {
+  async run(input: RunInput, options: SessionRunOptions = {}): Promise<RunResult<Output>> {
     return this.#start(input, options, undefined).result;
   }
 
@@ -168,7 +170,7 @@ class OpenSession<Output> implements Session<Output> {
     return openStream((sink) => this.#start(input, options, sink));
   }
 
-  resume(options: SessionRunOptions = {}): Promise<RunResult<Output>> {
+  async resume(options: SessionRunOptions = {}): Promise<RunResult<Output>> {
     return this.#start(null, options, undefined).result;
   }
 
@@ -178,22 +180,21 @@ class OpenSession<Output> implements Session<Output> {
 
   async approve(callId: string, decision: ApprovalDecision): Promise<void> {
     const block = this.#state.openCalls().find((call) => call.id === callId);
-    if (!block) throw new ConfigError('callId', `no call ${JSON.stringify(callId)} waits for a decision. See session.pending.`);
+    if (!block)
+      throw new ConfigError(
+        'callId',
+        `no call ${JSON.stringify(callId)} waits for a decision. See session.pending.`,
+      );
     if (this.#state.callOf(block).decided) return;
-    const { allow, input, reason } = typeof decision === 'object' ? decision : { allow: decision };
-    await this.#record({
-      type: 'approval',
-      callId,
-      tool: block.name,
-      allow,
-      ...(input !== undefined && { input }),
-      ...(reason !== undefined && { reason }),
-    });
+    await this.#record({ type: 'approval', callId, tool: block.name, ...toDecision(decision) });
   }
 
   async fork({ id, at }: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
     if (at !== undefined && !(Number.isInteger(at) && at >= 0 && at <= this.#parts.journal.length)) {
-      throw new ConfigError('at', `must be a position from 0 to ${this.#parts.journal.length}, got ${JSON.stringify(at)}.`);
+      throw new ConfigError(
+        'at',
+        `must be a position from 0 to ${this.#parts.journal.length}, got ${JSON.stringify(at)}.`,
+      );
     }
     const fork = await this.copy(id, at);
     await fork.matchPrefix('refuse');
@@ -246,7 +247,13 @@ class OpenSession<Output> implements Session<Output> {
   async copy(id: string, at = this.#parts.journal.length): Promise<OpenSession<Output>> {
     const { store, journal, spec } = this.#parts;
     const stamp = { runId: '', agent: spec.name, at: spec.seams.now() };
-    const copied = await copyInto(store, id, firstOf(journal.read(), at), (seq) => ({ type: 'fork', from: this.id, entries: at, seq, ...stamp }));
+    const copied = await copyInto(store, id, firstOf(journal.read(), at), (seq) => ({
+      type: 'fork',
+      from: this.id,
+      entries: at,
+      seq,
+      ...stamp,
+    }));
     const fork = new OpenSession<Output>({ ...this.#parts, id, journal: copied });
     await fork.load();
     return fork;
@@ -266,12 +273,23 @@ class OpenSession<Output> implements Session<Output> {
     await this.#parts.journal.close();
   }
 
-  #start(input: RunInput | null, options: SessionRunOptions, sink: ((event: AgentEvent) => void) | undefined): StartedRun<Output> {
+  #start(
+    input: RunInput | null,
+    options: SessionRunOptions,
+    sink: ((event: AgentEvent) => void) | undefined,
+  ): StartedRun<Output> {
     this.#checkFree();
     if (input === null) this.#checkResumable();
-    else checkInput(input);
-    const { spec, params, journal } = this.#parts;
-    const started = startRun<Output>({ spec, params, journal, state: this.#state, sessionId: this.id, input, sink, ...options });
+    const { spec, journal } = this.#parts;
+    const started = startRun<Output>({
+      spec,
+      journal,
+      state: this.#state,
+      sessionId: this.id,
+      input,
+      sink,
+      ...options,
+    });
     this.#active = started;
     const free = (): void => {
       this.#active = null;
@@ -282,7 +300,11 @@ class OpenSession<Output> implements Session<Output> {
 
   #checkFree(): void {
     if (this.#closed) throw new ConfigError('session', `session "${this.id}" is closed.`);
-    if (this.#active) throw new ConfigError('session', `session "${this.id}" has a run under way. One run at a time: wait for it, or stop it.`);
+    if (this.#active)
+      throw new ConfigError(
+        'session',
+        `session "${this.id}" has a run under way. One run at a time: wait for it, or stop it.`,
+      );
     const { damage } = this;
     if (damage) {
       throw new ConfigError(
@@ -296,13 +318,21 @@ class OpenSession<Output> implements Session<Output> {
   #checkResumable(): void {
     if (this.pending) return;
     if (this.#state.transcript.messages.at(-1)?.role === 'user') return;
-    throw new ConfigError('session', `session "${this.id}" has nothing to resume: its last run is finished. Use run() with a new input.`);
+    throw new ConfigError(
+      'session',
+      `session "${this.id}" has nothing to resume: its last run is finished. Use run() with a new input.`,
+    );
   }
 
   async #record(entry: NewEntry): Promise<void> {
     if (this.#active) return this.#active.record(entry);
     const { journal, spec } = this.#parts;
-    const stamp = { runId: this.#state.run?.runId ?? '', agent: spec.name, at: spec.seams.now(), seq: journal.length };
+    const stamp = {
+      runId: this.#state.run?.runId ?? '',
+      agent: spec.name,
+      at: spec.seams.now(),
+      seq: journal.length,
+    };
     const stamped = { ...entry, ...stamp } as Entry;
     await journal.append([stamped], stamped.seq, { sync: true });
     this.#state.apply(stamped);

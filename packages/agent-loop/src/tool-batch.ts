@@ -1,6 +1,8 @@
 import type { ToolUseBlock } from './api.ts';
+import { decideInterrupted } from './interrupted-call.ts';
 import type { PendingApproval } from './result.ts';
 import type { RunState } from './run-state.ts';
+import type { CallRecord } from './session-state.ts';
 import {
   decideCall,
   execute,
@@ -15,6 +17,8 @@ import type { Tool, ToolAccess, ToolContext, ToolEffect } from './tool.ts';
 
 interface BatchedCall {
   readonly block: ToolUseBlock;
+  /** What an earlier process left of the call, where it was interrupted. */
+  readonly record: CallRecord | undefined;
   /** The checked call; settled at once where it can not run. */
   readonly prepared: Promise<Ready | Settled>;
   /** What it touches: known once it is prepared, another where a decision changed the input. */
@@ -55,10 +59,14 @@ export class ToolBatch {
     this.#gate = new Promise((resolve) => (this.#open = resolve));
   }
 
-  /** Adds a call whose block is complete. `brokenInput` says why its input could not be read. */
-  add(block: ToolUseBlock, brokenInput?: string): void {
+  /**
+   * Adds a call whose block is complete. `brokenInput` says why its input could not be read, `record` what is known of a
+   * call that was interrupted.
+   */
+  add(block: ToolUseBlock, brokenInput?: string, record?: CallRecord): void {
     const call: BatchedCall = {
       block,
+      record,
       prepared: findAndCheck(this.#run, block, brokenInput).then((prepared) => {
         if (prepared.state === 'ready') call.access = prepared.access;
         return prepared;
@@ -89,14 +97,9 @@ export class ToolBatch {
     const undecided: PendingApproval[] = [];
     for (const call of this.#calls) {
       const end = call.ended ? null : await call.done;
-      if (end?.state === 'undecided') {
-        undecided.push({
-          callId: call.block.id,
-          tool: call.block.name,
-          input: end.input,
-          agent: this.#run.spec.name,
-        });
-      }
+      if (end?.state !== 'undecided') continue;
+      const { id: callId, name: tool } = call.block;
+      undecided.push({ callId, tool, input: end.input, agent: this.#run.spec.name });
     }
     return undecided;
   }
@@ -143,6 +146,8 @@ export class ToolBatch {
       if (!halt.reason) return;
       // Tools that heed their signal get a moment to end by themselves, well inside the 100 ms a stop may take.
       if (this.#calls.some((call) => call.startedAt !== undefined && !call.ended)) await this.#run.grace();
+      // A parked run leaves them open: whoever resumes it settles them by their effect.
+      if (halt.reason.kind === 'parked') return;
       for (const call of this.#calls) await this.#end(call, unfinished(call));
     } finally {
       detach();
@@ -151,10 +156,12 @@ export class ToolBatch {
 
   async #process(call: BatchedCall): Promise<Settled | Undecided | null> {
     const prepared = await call.prepared;
-    if (!(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
+    if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
     if (this.#over) return null;
     if (prepared.state === 'settled') return this.#end(call, prepared);
-    const decided = await decideCall(this.#run, call.block, prepared);
+    const decided = await (call.record
+      ? decideInterrupted(this.#run, call.block, prepared, call.record, this.#context(call))
+      : decideCall(this.#run, call.block, prepared));
     if (decided.state === 'settled') return this.#end(call, decided);
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
@@ -190,10 +197,11 @@ export class ToolBatch {
     if (this.#over || call.ended) return null;
     const { block } = call;
     const { tool, input } = ready;
-    const { seams, runId } = this.#run;
+    const { seams } = this.#run;
     call.startedAt = seams.monotonic();
     call.effect = tool.effect;
-    const idempotencyKey = `${runId}:${block.id}`;
+    const ctx = this.#context(call);
+    const { attempt, idempotencyKey } = ctx;
     await this.#run.record({
       type: 'tool-start',
       turn: this.#turn,
@@ -201,27 +209,28 @@ export class ToolBatch {
       tool: block.name,
       input,
       effect: tool.effect,
-      attempt: 1,
+      attempt,
       idempotencyKey,
     });
     // While the intent was being written, the reply may have been lost or the run stopped.
     if (this.#over) return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
-    const ran = await this.#timed(call, ready, this.#context(call, idempotencyKey));
+    const ran = await this.#timed(call, ready, ctx);
     if (call.ended) return null;
     // What a tool throws because it was told to stop says nothing about whether it took effect.
     const ended = this.#run.halt.reason && ran.outcome === 'error' ? unfinished(call) : ran;
     return this.#end(call, await review(this.#run, block, ready, ended));
   }
 
-  #context(call: BatchedCall, idempotencyKey: string): ToolContext {
+  #context(call: BatchedCall): ToolContext {
     const { id: callId, name: tool } = call.block;
+    const before = call.record?.started;
     return {
       signal: call.abort.signal,
       callId,
-      idempotencyKey,
-      attempt: 1,
+      idempotencyKey: before?.idempotencyKey ?? `${this.#run.runId}:${callId}`,
+      attempt: (before?.attempt ?? 0) + 1,
       runId: this.#run.runId,
-      sessionId: null,
+      sessionId: this.#run.sessionId,
       agent: this.#run.spec.name,
       logger: this.#run.logger,
       progress: (message) => {

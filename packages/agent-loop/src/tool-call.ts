@@ -101,7 +101,12 @@ async function needsApproval(run: RunState, call: ToolUseBlock, { tool, input }:
   return needed !== false;
 }
 
-async function askForDecision(run: RunState, call: ToolUseBlock, ready: Ready): Promise<Ready | Settled> {
+/** Asks the agent's callback and keeps its answer. */
+export async function askForDecision(
+  run: RunState,
+  call: ToolUseBlock,
+  ready: Ready,
+): Promise<Ready | Settled> {
   let given: ApprovalDecision | undefined;
   try {
     given = await run.spec.approve?.(describe(run, call, ready.input));
@@ -109,22 +114,32 @@ async function askForDecision(run: RunState, call: ToolUseBlock, ready: Ready): 
     return settle('error', `The call was not run: the approval failed: ${publicMessage(error)}`);
   }
   if (run.halt.reason) return settle('cancelled', 'The run was stopped before this call was decided on.');
-  const { allow, input, reason } = toDecision(given);
-  await run.record({
-    type: 'approval',
-    callId: call.id,
-    tool: call.name,
-    allow,
-    ...(input !== undefined && { input }),
-    ...(reason !== undefined && { reason }),
-  });
+  const decision = toDecision(given);
+  await run.record({ type: 'approval', callId: call.id, tool: call.name, ...decision });
+  return applyDecision(run, call, ready, decision);
+}
+
+/** What a decision makes of a call. A changed input is checked like the model's own. */
+export async function applyDecision(
+  run: RunState,
+  call: ToolUseBlock,
+  ready: Ready,
+  { allow, input, reason }: Decision,
+): Promise<Ready | Settled> {
   if (!allow) return settle('denied', denial(reason));
   if (input === undefined) return ready;
   return findAndCheck(run, { ...call, input }, undefined);
 }
 
+/** A decision, checked. */
+export interface Decision {
+  readonly allow: boolean;
+  readonly input?: unknown;
+  readonly reason?: string;
+}
+
 /** Anything but a clear yes is a no. */
-function toDecision(given: unknown): { allow: boolean; input?: unknown; reason?: string } {
+export function toDecision(given: unknown): Decision {
   if (typeof given !== 'object' || given === null) return { allow: given === true };
   const { allow, input, reason } = given as { allow?: unknown; input?: unknown; reason?: unknown };
   return {

@@ -35,9 +35,9 @@ export class Transcript {
     return this.#messages;
   }
 
-  /** The calls of the last reply, while not all of them have ended. */
+  /** The calls of the last reply that have not ended. */
   get openCalls(): readonly ToolUseBlock[] {
-    return this.#open;
+    return this.#open.filter((call) => !this.#ended.has(call.id));
   }
 
   /** The container that replies ran code in, while it lives: calls made from code can only be answered there. */
@@ -79,6 +79,11 @@ export class Transcript {
       case 'request':
         this.#ended.clear();
         break;
+      case 'prefix-change':
+        this.#dropThinking();
+        break;
+      case 'session-start':
+      case 'fork':
       case 'run-start':
       case 'reply-lost':
       case 'tool-start':
@@ -107,6 +112,16 @@ export class Transcript {
     this.#push({ role: 'assistant', content });
     this.#open = content.filter((block): block is ToolUseBlock => block.type === 'tool_use');
     if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id))) this.#closeOpenCalls();
+  }
+
+  /** Thinking is signed over model, system prompt and tools: with other ones it can not be sent again. */
+  #dropThinking(): void {
+    const before = this.#messages.splice(0);
+    for (const { role, content } of before) {
+      const kept = typeof content === 'string' ? content : content.filter((block) => !isThinking(block));
+      if (kept.length > 0) this.#messages.push({ role, content: kept } as MessageParam);
+    }
+    this.#reader?.rewrite();
   }
 
   #closeOpenCalls(): void {

@@ -7,7 +7,7 @@ import { ToolBatch } from './tool-batch.ts';
 
 /** A whole reply and the batch of its tool calls, of which `read` tools may already be running. */
 export interface Turn {
-  readonly reply: Reply;
+  readonly reply: Pick<Reply, 'message'>;
   readonly batch: ToolBatch;
 }
 

@@ -1,0 +1,73 @@
+import type { ContentBlockParam } from './api.ts';
+import type { RunState } from './run-state.ts';
+import type { SessionState } from './session-state.ts';
+import { settle } from './tool-call.ts';
+import { ToolBatch } from './tool-batch.ts';
+import type { Turn } from './turn.ts';
+
+/**
+ * Begins a run, or goes on with one: `input` is null where the session is resumed. Whatever an earlier run left open is
+ * settled first. Returns the reply that was being dealt with when the run was interrupted, if there is one; the loop
+ * goes on with it as if it had just come.
+ */
+export async function begin(
+  run: RunState,
+  input: string | readonly ContentBlockParam[] | null,
+): Promise<Turn | null> {
+  const { state } = run;
+  const resumed = state.run?.runId === run.runId;
+  if (!resumed) await giveUp(run, state);
+  await run.record({ type: 'run-start', model: run.params.model, ...(resumed && { resumed: true }) });
+  if (resumed) await recordLoss(run, state);
+  if (input !== null) await run.record({ type: 'input', source: 'user', content: input });
+  const reply = resumed ? state.run?.unanswered : null;
+  if (!reply) return null;
+  const batch = new ToolBatch(run, reply.turn);
+  for (const block of state.openCalls()) {
+    const broken = reply.brokenCalls.includes(block.id) ? 'it was cut' : undefined;
+    batch.add(block, broken, state.callOf(block));
+  }
+  return { reply, batch };
+}
+
+/** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */
+async function giveUp(run: RunState, state: SessionState): Promise<void> {
+  await recordLoss(run, state);
+  const turn = state.run?.unanswered?.turn ?? 0;
+  for (const block of state.openCalls()) {
+    const { outcome, content } = state.callOf(block).started
+      ? settle(
+          'unknown',
+          'This call was interrupted and given up: it may or may not have taken effect. Check before repeating it.',
+        )
+      : settle('cancelled', 'This call was given up before it was carried out.');
+    await run.record({
+      type: 'tool-end',
+      turn,
+      callId: block.id,
+      tool: block.name,
+      outcome,
+      content,
+      durationMs: 0,
+    });
+  }
+}
+
+/** The process ended while a request was under way: the server may have answered, and billed, what nobody received. */
+async function recordLoss(run: RunState, state: SessionState): Promise<void> {
+  const request = state.run?.inFlight;
+  if (!request) return;
+  const { turn, attempt, model, bytes, maxTokens } = request;
+  await run.record({
+    type: 'reply-lost',
+    turn,
+    attempt,
+    code: 'interrupted',
+    message: 'The process ended while this request was under way.',
+    text: '',
+    usage: null,
+    worst: { input_tokens: bytes, output_tokens: maxTokens },
+    model,
+    durationMs: 0,
+  });
+}

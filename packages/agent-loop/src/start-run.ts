@@ -1,0 +1,97 @@
+import type { AgentSpec } from './agent-spec.ts';
+import type { RunInput } from './agent.ts';
+import type { MessageParam, RequestParams } from './api.ts';
+import { ConfigError, messageOf, RunError } from './errors.ts';
+import type { AgentEvent, NewEntry } from './events.ts';
+import { Halt } from './halt.ts';
+import type { Journal } from './journal.ts';
+import { runLogger } from './logger.ts';
+import type { RunResult } from './result.ts';
+import { runLoop } from './run.ts';
+import { RunState } from './run-state.ts';
+import type { SessionState } from './session-state.ts';
+
+/** What a run starts from. */
+export interface RunStart {
+  readonly spec: AgentSpec;
+  readonly journal: Journal;
+  readonly state: SessionState;
+  readonly sessionId: string | null;
+  /** Null where the latest run of the session is gone on with. */
+  readonly input: RunInput | null;
+  readonly sink: ((event: AgentEvent) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Messages that come before the input. */
+  readonly messages?: readonly MessageParam[] | undefined;
+}
+
+/** A run under way. */
+export interface StartedRun<Output> {
+  readonly runId: string;
+  readonly result: Promise<RunResult<Output>>;
+  readonly stop: (reason: string) => void;
+  /** Ends the run where it stands, so that it can be resumed. */
+  readonly park: () => void;
+  /** Keeps an entry in the run's journal, in its order. */
+  readonly record: (entry: NewEntry) => Promise<void>;
+}
+
+/** Starts a run at once. A run that was interrupted, or waits for approval, goes on under the id it had. */
+export function startRun<Output>(start: RunStart): StartedRun<Output> {
+  const { spec, state, input } = start;
+  const unfinished = state.run && (state.run.ended === null || state.run.ended === 'awaiting-approval');
+  const runId = input === null && unfinished && state.run ? state.run.runId : spec.seams.id('run');
+  const halt = new Halt();
+  let running: RunState | undefined;
+  const result = follow(start, halt, async () => {
+    if (input !== null) checkInput(input);
+    const params = await prepared(spec);
+    state.transcript.seed(start.messages ?? []);
+    const logger = await runLogger(spec.logger, { runId, agent: spec.name });
+    running = new RunState({ ...start, runId, halt, logger, params });
+    return runLoop(running, input) as Promise<RunResult<Output>>;
+  });
+  return {
+    runId,
+    result,
+    stop: (reason) => halt.trip({ kind: 'stopped', reason }),
+    park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
+    record: (entry) => running?.record(entry) ?? Promise.reject(new Error('The run has not begun yet.')),
+  };
+}
+
+/** Runs `work` while an aborted signal stops it. */
+async function follow<T>({ signal }: RunStart, halt: Halt, work: () => Promise<T>): Promise<T> {
+  const onAbort = (): void => halt.trip({ kind: 'stopped', reason: abortReason(signal) });
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work();
+  } finally {
+    // `once` alone would leak a listener per run on a signal that is never aborted.
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The request's fields. A schema whose converter had to be loaded first can turn out unusable only here. */
+export async function prepared(spec: AgentSpec): Promise<RequestParams> {
+  try {
+    return await spec.params();
+  } catch (error) {
+    throw new RunError('config', messageOf(error), { cause: error });
+  }
+}
+
+/** Throws a ConfigError for an input without any content. */
+export function checkInput(input: RunInput): void {
+  if (typeof input === 'string' ? input.trim() !== '' : Array.isArray(input) && input.length > 0) return;
+  const got =
+    typeof input === 'string' ? 'an empty text' : Array.isArray(input) ? 'an empty list' : typeof input;
+  throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
+}
+
+function abortReason(signal: AbortSignal | undefined): string {
+  const reason: unknown = signal?.reason;
+  if (typeof reason === 'string') return reason;
+  return reason instanceof Error ? reason.message : 'the signal was aborted';
+}
