@@ -113,7 +113,7 @@ export class RunState {
       for (const message of this.transcript.messages) this.#body.append(message);
     }
     const id = this.transcript.container(this.seams.now());
-    const container = id === undefined || typeof given === 'string' ? given : { ...given, id };
+    const container = id === undefined || typeof given === 'string' ? given : given ? { ...given, id } : id;
     return {
       params: container === undefined ? params : { ...params, container },
       messages: this.transcript.messages,
