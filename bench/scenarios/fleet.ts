@@ -79,12 +79,12 @@ export const scenario: Scenario = {
   method:
     `1,000 agents of ${steps} steps at once in one process, each reply ${delayMs} ms late, after a warm-up fleet of 50. Live memory is ` +
     'V8 heap and what it holds outside after a collection while every agent is in its third tool call, counted in processes of ' +
-    'its own, divided by the agents; the peak is the growth of the resident set, uncollected garbage included.',
+    'its own, divided by the agents; the peak is the growth of the resident set, uncollected garbage included. OpenAI Agents runs in one round only.',
   async run(bench) {
     const agents = bench.quick ? 100 : 1_000;
     const cases = (memory: boolean) => casesOf(measured, (contender) => ({ contender, agents, memory }));
-    const speed = await bench.interleave('fleet', cases(false), bench.rounds(5));
-    const memory = await bench.interleave('fleet', cases(true), bench.rounds(3));
+    const speed = await bench.interleave('fleet', cases(false), bench.rounds(5), ['openai-agents']);
+    const memory = await bench.interleave('fleet', cases(true), bench.rounds(3), ['openai-agents']);
     const cpu = (id: (typeof measured)[number]): number => ratioOf(speed[id], speed.raw, 'cpuMs');
     const peak = (id: (typeof measured)[number]): number => ratioOf(speed[id], speed.raw, 'peakKb');
     const live = (id: (typeof measured)[number]): number => ratioOf(memory[id], memory.raw, 'liveKb');

@@ -9,7 +9,7 @@ import type { Goal, Table } from '../section.ts';
 import { figures, median, ratioOf, short, spread, times } from '../stats.ts';
 import type { Sample } from '../stats.ts';
 
-const warmUpSteps = 60;
+const warmUpSteps = 200;
 /** Steps at each end of a run that are compared for growth. */
 const windowSteps = 50;
 
@@ -23,7 +23,9 @@ async function measure(params: Params): Promise<Sample> {
   const marks: number[] = [];
   const spent = await spentBy(() =>
     runPlan(contender, { steps, writeBytes }, async () => {
-      marks.push(cpuMs());
+      const call = marks.length;
+      const counted = call <= windowSteps || call >= steps - 2 - windowSteps;
+      marks.push(counted ? cpuMs() : Number.NaN);
       return result;
     }),
   );

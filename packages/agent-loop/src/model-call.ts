@@ -37,6 +37,7 @@ export async function callModel(
   let firstTokenMs = 0;
   let requestId: string | null = null;
   let streaming = false;
+  let suspected = false;
   let over = false;
 
   return new Promise<Reply>((resolve, reject) => {
@@ -60,9 +61,11 @@ export async function callModel(
         ? Math.max(lastContentAt, Math.min(lastBytesAt, lastContentAt + idleMs * (PING_PATIENCE - 1)))
         : lastContentAt;
       const left = streaming ? quietSince + idleMs - seams.monotonic() : idleMs;
-      if (left <= 0)
+      if (left <= 0 && suspected)
         return fail(new LostReply('stream-broken', `The stream was silent for ${idleMs} ms.`, true));
-      cancelTimer = seams.timer(left, watch);
+      // Where this process was busy that long, what came meanwhile is read first.
+      suspected = left <= 0;
+      cancelTimer = seams.timer(Math.max(left, 1), watch);
     }
 
     async function read(): Promise<void> {

@@ -73,7 +73,8 @@ export class SessionState {
       for (const message of this.transcript.messages) this.#body.append(message);
     }
     const id = this.transcript.container(now);
-    const used = id === undefined || typeof container === 'string' ? container : { ...container, id };
+    const used =
+      id === undefined || typeof container === 'string' ? container : container ? { ...container, id } : id;
     return {
       params: used === undefined ? params : { ...params, container: used },
       messages: this.transcript.messages,

@@ -1,4 +1,4 @@
-import Anthropic from '@anthropic-ai/sdk';
+import Anthropic, { type ClientOptions } from '@anthropic-ai/sdk';
 import { createEmulator, type Emulator, type EmulatorOptions, script, type Step } from '@pawl/emulator';
 import { expect } from 'vitest';
 import {
@@ -52,7 +52,7 @@ export function stage({ steps = [], world, time, maxRetries = 2, ...options }: S
 /** The real SDK over a fetch, or over HTTP where `fetch` is a URL. */
 export function clientOf(
   fetch: Emulator['fetch'] | string,
-  options: { readonly maxRetries?: number } = {},
+  options: Omit<ClientOptions, 'apiKey' | 'baseURL' | 'fetch'> = {},
 ): Anthropic {
   const where = typeof fetch === 'string' ? { baseURL: fetch } : { baseURL: 'http://emulator.local', fetch };
   return new Anthropic({ apiKey: 'k', ...where, ...options });

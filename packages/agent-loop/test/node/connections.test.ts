@@ -1,5 +1,5 @@
 import { EventEmitter, getEventListeners, once } from 'node:events';
-import http from 'node:http';
+import type http from 'node:http';
 import net from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -188,7 +188,7 @@ describe('nothing is left behind', () => {
       },
     ];
     for (let i = 0; i < 1_000; i += 20) {
-      await Promise.all(Array.from({ length: 20 }, (_, j) => use[(i + j) % use.length]?.()));
+      await Promise.all(Array.from({ length: 20 }, async (_, j) => use[(i + j) % use.length]?.()));
     }
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });

@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 export interface TestServer extends AsyncDisposable {
+  readonly server: http.Server;
   readonly origin: string;
   readonly port: number;
   /** Connections opened so far. */
@@ -26,6 +27,7 @@ export async function serve(
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
+    server,
     origin: `http://127.0.0.1:${port}`,
     port,
     connections: () => connections,
