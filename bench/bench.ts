@@ -20,7 +20,7 @@ export interface Bench {
     scenario: string,
     cases: Readonly<Record<Id, Params>>,
     rounds: number,
-    once?: readonly Id[],
+    once?: readonly NoInfer<Id>[],
   ): Promise<Record<Id, Sample[]>>;
 }
 
@@ -117,7 +117,7 @@ export function createBench(options: BenchOptions): Bench {
       scenario: string,
       cases: Readonly<Record<Id, Params>>,
       rounds: number,
-      once: readonly Id[] = [],
+      once: readonly NoInfer<Id>[] = [],
     ) {
       const ids = Object.keys(cases) as Id[];
       const samples = Object.fromEntries(ids.map((id) => [id, [] as Sample[]])) as Record<Id, Sample[]>;

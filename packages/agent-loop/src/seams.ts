@@ -15,9 +15,6 @@ export interface Seams {
   timer(ms: number, fire: () => void): () => void;
 }
 
-/** What one `setTimeout` can wait for; a longer time would fire at once. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 /** The real clock, random numbers, ids and timers of this process. */
 export const systemSeams: Seams = {
   now: () => Date.now(),
@@ -25,14 +22,7 @@ export const systemSeams: Seams = {
   random: () => Math.random(),
   id: (prefix) => `${prefix}_${crypto.randomUUID()}`,
   timer(ms, fire) {
-    let left = ms;
-    let handle: ReturnType<typeof setTimeout> | undefined;
-    const arm = (): void => {
-      const part = Math.min(left, MAX_TIMEOUT_MS);
-      left -= part;
-      handle = setTimeout(left > 0 ? arm : fire, part);
-    };
-    arm();
+    const handle = setTimeout(fire, ms);
     return () => clearTimeout(handle);
   },
 };

@@ -168,7 +168,9 @@ function createMeter(
     settle: (ending) => {
       if (settled) return;
       settled = true;
-      exchange.end(exchange.incoming.signal.aborted && ending !== 'complete' ? 'aborted' : ending);
+      // A body that stops because nobody listens any more ends like a finished one, only with less produced.
+      const isAborted = exchange.incoming.signal.aborted && (ending !== 'complete' || produced < message.outputTokens);
+      exchange.end(isAborted ? 'aborted' : ending);
       const billed: JsonObject = usage.final(produced);
       state.rates.spend(prepared.key, Number(billed['output_tokens']));
       if (isFree || produced === 0) return;

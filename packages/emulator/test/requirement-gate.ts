@@ -12,30 +12,34 @@ export interface Coverage {
 }
 
 /**
- * Compares the manifest with the ids that the `*.test.ts` files under the folders cite, either as `[group/name]` in a
- * title or with `req('group/name', …)`. An id in a group the manifest does not have is taken for something else.
+ * Compares the manifest with the ids that the `*.test.ts` files under the folders cite: as `[group/name]` in a title, with
+ * `req('group/name', …)`, or as a literal in a table of cases. Only the first two can be unknown, and only in a group
+ * that the manifest has.
  */
 export async function requirementCoverage(
   holds: Requirement['holds'],
   folders: readonly string[],
 ): Promise<Coverage> {
-  const cited = new Set<string>();
-  for (const folder of folders) for (const id of await citedIn(folder)) cited.add(id);
+  const texts = (await Promise.all(folders.map(testsIn))).flat();
+  const titled = new Set(
+    texts.flatMap((text) => matches(text, /\[([a-z0-9-]+\/[a-z0-9-]+)\]|\breq\(\s*'([^']+)'/g)),
+  );
+  const literal = new Set(texts.flatMap((text) => matches(text, /'([a-z0-9-]+\/[a-z0-9-]+)'/g)));
   const known = new Set(requirements.map(({ id }) => id));
   const groups = new Set([...known].map((id) => id.split('/')[0]));
   const wanted = requirements.filter((requirement) => requirement.holds === holds).map(({ id }) => id);
   return {
-    uncited: wanted.filter((id) => !cited.has(id)),
-    unknown: [...cited].filter((id) => !known.has(id) && groups.has(id.split('/')[0])),
+    uncited: wanted.filter((id) => !titled.has(id) && !literal.has(id)),
+    unknown: [...titled].filter((id) => !known.has(id) && groups.has(id.split('/')[0])),
   };
 }
 
-async function citedIn(folder: string): Promise<readonly string[]> {
+function matches(text: string, pattern: RegExp): readonly string[] {
+  return [...text.matchAll(pattern)].map((found) => found[1] ?? found[2] ?? '');
+}
+
+async function testsIn(folder: string): Promise<readonly string[]> {
   const files = await readdir(folder, { recursive: true });
-  const texts = await Promise.all(
-    files.filter((file) => file.endsWith('.test.ts')).map((file) => readFile(join(folder, file), 'utf8')),
-  );
-  return texts.flatMap((text) =>
-    [...text.matchAll(/\[([a-z0-9-]+\/[a-z0-9-]+)\]|\breq\(\s*'([^']+)'/g)].map((found) => found[1] ?? found[2] ?? ''),
-  );
+  const tests = files.filter((file) => file.endsWith('.test.ts'));
+  return Promise.all(tests.map((file) => readFile(join(folder, file), 'utf8')));
 }
