@@ -32,6 +32,11 @@ export interface Journal {
   readonly length: number;
   /** Why nothing can be appended: damage that was found, or null. Entries before the damage can be read. */
   readonly damage: JournalDamage | null;
+  /**
+   * What opening left out: the bytes of an append that a crash cut off, or null. The append was never acknowledged, or
+   * was made without `sync` and lost with the power. They are kept where they are, and no entry holds them.
+   */
+  readonly torn: JournalDamage | null;
   append(entries: readonly Entry[], expectedSeq: number, options?: AppendOptions): Awaitable<void>;
   /** All entries from position `fromSeq` (default 0) on, in order. Rejects with `corrupt` on reaching damage. */
   read(fromSeq?: number): AsyncIterable<Entry>;
@@ -94,12 +99,36 @@ export class JournalError extends Error {
   }
 }
 
+/** Names that mean a device on Windows, whatever follows the first dot. */
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
 /** Throws a JournalError `bad-id` for an id that is not safe as a file name on every system. */
 export function checkJournalId(id: unknown): asserts id is string {
-  if (typeof id === 'string' && /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/.test(id) && !id.endsWith('.')) return;
+  const safe = typeof id === 'string' && /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/.test(id) && !id.endsWith('.');
+  if (safe && !DEVICE.test(id)) return;
+  const got =
+    typeof id === 'string' ? JSON.stringify(id.length > 140 ? `${id.slice(0, 140)}…` : id) : typeof id;
   throw new JournalError(
     'bad-id',
-    `A session id is 1 to 128 letters, digits, "_", "-" or ".", with no dot at either end; got ${JSON.stringify(id)}.`,
+    safe
+      ? `${got} is no session id: Windows keeps that name for a device.`
+      : `A session id is 1 to 128 letters, digits, "_", "-" or ".", with no dot at either end; got ${got}.`,
+  );
+}
+
+/** Throws a JournalError `seq-conflict` unless the entries belong at the end of a journal that holds `length` entries. */
+export function checkAppend(length: number, entries: readonly Entry[], expectedSeq: number): void {
+  if (expectedSeq !== length) {
+    throw new JournalError(
+      'seq-conflict',
+      `The journal holds ${length} entries, but the writer expected ${expectedSeq}.`,
+    );
+  }
+  const astray = entries.findIndex((entry, index) => entry.seq !== length + index);
+  if (astray < 0) return;
+  throw new JournalError(
+    'seq-conflict',
+    `An entry numbered ${entries[astray]?.seq} was to be kept at position ${length + astray}.`,
   );
 }
 
@@ -111,13 +140,9 @@ export function memoryJournal(): Journal {
       return kept.length;
     },
     damage: null,
+    torn: null,
     append(entries, expectedSeq) {
-      if (expectedSeq !== kept.length) {
-        throw new JournalError(
-          'seq-conflict',
-          `The journal holds ${kept.length} entries, but the writer expected ${expectedSeq}.`,
-        );
-      }
+      checkAppend(kept.length, entries, expectedSeq);
       for (const entry of entries) kept.push(entry);
     },
     async *read(fromSeq = 0) {

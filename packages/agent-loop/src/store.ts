@@ -1,0 +1,18 @@
+/**
+ * For authors of stores: the contract, what every store needs, and texts for entries.
+ *
+ * @module
+ */
+export { EntryDecoder, EntryEncoder, entryJson } from './entry-codec.ts';
+export type { EncodedEntry } from './entry-codec.ts';
+export type { Entry } from './events.ts';
+export { checkAppend, checkJournalId, JournalError, memoryJournal } from './journal.ts';
+export type {
+  AppendOptions,
+  Journal,
+  JournalDamage,
+  JournalErrorCode,
+  JournalInfo,
+  JournalStore,
+} from './journal.ts';
+export { memoryStore } from './memory-store.ts';

@@ -1,0 +1,567 @@
+import assert from 'node:assert/strict';
+import type { Entry } from '../events.ts';
+import { JournalError } from '../journal.ts';
+import type { Journal, JournalErrorCode, JournalStore } from '../journal.ts';
+import { sampleEntries } from './sample-entries.ts';
+
+/** A store, fresh and empty, and the ways to handle it. */
+export interface StoreUnderTest {
+  readonly store: JournalStore;
+  /** Another store over the same data, as another process would open it. A store that lives in memory gives itself. */
+  reopen(): JournalStore | Promise<JournalStore>;
+  /** Cleans up. */
+  close(): void | Promise<void>;
+}
+
+/** How the kit gets stores. */
+export interface StoreHarness {
+  /** Makes a fresh store for one case. */
+  create(): StoreUnderTest | Promise<StoreUnderTest>;
+  /** What the store does not promise, with the reason. Its cases are reported as skipped, never as passed. */
+  readonly omit?: Partial<Record<StoreTopic, string>>;
+}
+
+/** What a store can leave out, if it says so. */
+export type StoreTopic = 'fencing' | 'readonly' | 'list' | 'delete' | 'large';
+
+/** One case, for any test runner: `test(name, { skip }, run)`. */
+export interface ConformanceCase {
+  readonly name: string;
+  /** Why it is not to be run, or false. */
+  readonly skip: string | false;
+  /** Resolves where the store conforms, otherwise rejects with an AssertionError. */
+  run(): Promise<void>;
+}
+
+interface Case {
+  readonly name: string;
+  readonly topic?: StoreTopic;
+  run(under: StoreUnderTest): Promise<void>;
+}
+
+/** The cases that every store passes. */
+export function storeConformance(harness: StoreHarness): readonly ConformanceCase[] {
+  return CASES.map(({ name, topic, run }) => ({
+    name,
+    skip: (topic && harness.omit?.[topic]) ?? false,
+    async run() {
+      const under = await harness.create();
+      try {
+        await run(under);
+      } finally {
+        await under.close();
+      }
+    },
+  }));
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: 'a new journal is empty',
+    async run({ store }) {
+      const journal = await store.open('fresh');
+      assert.equal(journal.length, 0);
+      assert.equal(journal.damage, null);
+      assert.equal(journal.torn, null);
+      assert.deepEqual(await all(journal), []);
+      await journal.close();
+    },
+  },
+  {
+    name: 'what was appended is read, in order',
+    async run({ store }) {
+      const journal = await store.open('order');
+      const entries = sampleEntries(50);
+      for (const entry of entries) await journal.append([entry], entry.seq);
+      assert.equal(journal.length, 50);
+      assert.deepEqual(await all(journal), entries);
+      await journal.close();
+    },
+  },
+  {
+    name: 'a batch is kept whole and in order',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(90);
+      const journal = await store.open('batch');
+      await journal.append(entries.slice(0, 1), 0);
+      await journal.append(entries.slice(1, 80), 1);
+      await journal.append([], 80);
+      await journal.append(entries.slice(80), 80);
+      await journal.close();
+      await holds(await reopen(), 'batch', entries);
+    },
+  },
+  {
+    name: 'what was appended survives closing, and can be continued',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(40);
+      const first = await store.open('again');
+      await first.append(entries.slice(0, 15), 0);
+      await first.close();
+      const second = await (await reopen()).open('again');
+      assert.equal(second.length, 15);
+      assert.deepEqual(await all(second), entries.slice(0, 15));
+      await second.append(entries.slice(15), 15);
+      assert.deepEqual(await all(second), entries);
+      await second.close();
+      await holds(await reopen(), 'again', entries);
+    },
+  },
+  {
+    name: 'opening twenty times in a row loses nothing',
+    async run({ reopen }) {
+      const entries = sampleEntries(20);
+      for (const entry of entries) {
+        const journal = await (await reopen()).open('often');
+        assert.equal(journal.length, entry.seq);
+        await journal.append([entry], entry.seq);
+        await journal.close();
+        const idle = await (await reopen()).open('often');
+        await idle.close();
+      }
+      await holds(await reopen(), 'often', entries);
+    },
+  },
+  {
+    name: 'a journal that was not closed is complete for the next owner',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(12);
+      const journal = await store.open('left');
+      await journal.append(entries, 0);
+      await holds(await reopen(), 'left', entries);
+    },
+  },
+  {
+    name: 'read begins where it is told to',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(30);
+      const first = await store.open('from');
+      await first.append(entries.slice(0, 10), 0);
+      await first.close();
+      const journal = await (await reopen()).open('from');
+      await journal.append(entries.slice(10), 10);
+      for (const from of [0, 1, 9, 10, 11, 29, 30, 31])
+        assert.deepEqual(await all(journal, from), entries.slice(from), `from ${from}`);
+      await journal.close();
+    },
+  },
+  {
+    name: 'a reader may stop early, and two may read at once',
+    async run({ store }) {
+      const entries = sampleEntries(20);
+      const journal = await store.open('readers');
+      await journal.append(entries, 0);
+      for await (const entry of journal.read()) if (entry.seq === 3) break;
+      const [one, other] = await Promise.all([all(journal), all(journal, 5)]);
+      assert.deepEqual([one, other], [entries, entries.slice(5)]);
+      await journal.append(sampleEntries(1, { from: 20 }), 20);
+      assert.equal((await all(journal)).length, 21);
+      await journal.close();
+    },
+  },
+  {
+    name: 'another position than the end is refused, and nothing of it is kept',
+    async run({ store }) {
+      const entries = sampleEntries(6);
+      const journal = await store.open('position');
+      await journal.append(entries.slice(0, 3), 0);
+      await rejects(() => journal.append(entries.slice(0, 1), 0), 'seq-conflict');
+      await rejects(() => journal.append(entries.slice(5), 5), 'seq-conflict');
+      await rejects(() => journal.append(entries.slice(4, 5), 3), 'seq-conflict');
+      assert.deepEqual(await all(journal), entries.slice(0, 3));
+      await journal.append(entries.slice(3), 3);
+      assert.deepEqual(await all(journal), entries);
+      await journal.close();
+    },
+  },
+  {
+    name: 'appends that are not awaited are kept in their order',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(60);
+      const journal = await store.open('overlapping');
+      await Promise.all(entries.map((entry) => journal.append([entry], entry.seq)));
+      await journal.close();
+      await holds(await reopen(), 'overlapping', entries);
+    },
+  },
+  {
+    name: 'of two appends to one position exactly one is kept',
+    async run({ store, reopen }) {
+      const one = sampleEntries(1, { label: 'one' });
+      const other = sampleEntries(1, { label: 'other' });
+      const journal = await store.open('collide');
+      const done = await Promise.allSettled([
+        attempt(() => journal.append(one, 0)),
+        attempt(() => journal.append(other, 0)),
+      ]);
+      assert.deepEqual(done.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+      await journal.close();
+      await holds(await reopen(), 'collide', done[0]?.status === 'fulfilled' ? one : other);
+    },
+  },
+  {
+    name: 'appends with and without sync mix',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(24);
+      const journal = await store.open('sync');
+      for (const entry of entries) await journal.append([entry], entry.seq, { sync: entry.seq % 3 === 2 });
+      assert.deepEqual(await all(journal), entries);
+      await journal.close();
+      await holds(await reopen(), 'sync', entries);
+    },
+  },
+  {
+    name: 'every text survives',
+    async run({ store, reopen }) {
+      const texts = [
+        'née, 天気, 🧥, \u0000 \u0001 \u001f \u007f \u0085 \u2028 \u2029 \ufeff',
+        'lines\nand\r\nreturns\rand\ttabs "quotes" \\ back\\slashes',
+        '\ud83e alone, and \udde5 alone',
+        '{"type":"run-end"} }{ ][ , "content":[] ,"content":"x"}',
+        '',
+        '__proto__ constructor prototype',
+      ];
+      const entries = texts.map((content, seq): Entry => ({
+        ...head(seq),
+        type: 'input',
+        source: 'user',
+        content,
+      }));
+      const journal = await store.open('texts');
+      await journal.append(entries, 0);
+      await journal.close();
+      await holds(await reopen(), 'texts', entries);
+    },
+  },
+  {
+    name: 'unknown types, unknown fields and strange values are kept',
+    async run({ store, reopen }) {
+      const journal = await store.open('unknown');
+      await journal.append(STRANGE, 0);
+      await journal.close();
+      await holds(await reopen(), 'unknown', STRANGE);
+    },
+  },
+  {
+    name: 'runs, subagents and repeated calls are told apart',
+    async run({ store, reopen }) {
+      const entries = entangled();
+      const journal = await store.open('entangled');
+      await journal.append(entries.slice(0, 17), 0);
+      await journal.close();
+      const next = await (await reopen()).open('entangled');
+      await next.append(entries.slice(17), 17);
+      await next.close();
+      await holds(await reopen(), 'entangled', entries);
+    },
+  },
+  {
+    name: 'what is appended is kept as it was then',
+    async run({ store }) {
+      const input = { path: 'before' };
+      const [start] = sampleEntries(1, { from: 4 });
+      const entry = { ...start, seq: 0, input } as Entry;
+      const journal = await store.open('mutable');
+      await journal.append([entry], 0);
+      const before = structuredClone(entry);
+      input.path = 'after';
+      assert.deepEqual(await all(journal), [before]);
+      await journal.close();
+    },
+  },
+  {
+    name: 'entries of a megabyte are kept, also twice',
+    topic: 'large',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(20, { resultSize: 1_000_000 });
+      const twice = { ...entries[6], seq: 20, callId: 'toolu_twice' } as Entry;
+      const journal = await store.open('large');
+      await journal.append(entries, 0);
+      await journal.append([twice], 20);
+      assert.deepEqual(await all(journal), [...entries, twice]);
+      await journal.close();
+      await holds(await reopen(), 'large', [...entries, twice]);
+    },
+  },
+  {
+    name: 'a later owner fences the earlier',
+    topic: 'fencing',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(6);
+      const first = await store.open('owners');
+      await first.append(entries.slice(0, 2), 0);
+      const second = await (await reopen()).open('owners');
+      await rejects(() => first.append(entries.slice(2, 3), 2), 'fenced');
+      await second.append(entries.slice(2, 4), 2);
+      await rejects(() => first.append(entries.slice(4, 5), 4), 'fenced');
+      await rejects(() => first.append(entries.slice(2, 3), 2), 'fenced');
+      await first.close();
+      await second.append(entries.slice(4), 4);
+      assert.deepEqual(await all(second), entries);
+      await second.close();
+      await holds(await reopen(), 'owners', entries);
+    },
+  },
+  {
+    name: 'an owner that was fenced before its first append stays fenced',
+    topic: 'fencing',
+    async run({ store, reopen }) {
+      const [entry] = sampleEntries(1);
+      assert.ok(entry);
+      const first = await store.open('idle');
+      const second = await (await reopen()).open('idle');
+      await second.close();
+      await rejects(() => first.append([entry], 0), 'fenced');
+      await first.close();
+      await holds(await reopen(), 'idle', []);
+    },
+  },
+  {
+    name: 'of many owners that open at once, at most one can append',
+    topic: 'fencing',
+    async run({ reopen }) {
+      const stores = await Promise.all(Array.from({ length: 6 }, () => reopen()));
+      const opened = await Promise.allSettled(stores.map((store) => store.open('race')));
+      const journals = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      for (const result of opened)
+        if (result.status === 'rejected') assert.equal(codeOf(result.reason), 'fenced');
+      const entry = sampleEntries(1);
+      const appended = await Promise.allSettled(
+        journals.map((journal) => attempt(() => journal.append(entry, 0))),
+      );
+      const kept = appended.filter(({ status }) => status === 'fulfilled').length;
+      for (const result of appended)
+        if (result.status === 'rejected') assert.equal(codeOf(result.reason), 'fenced');
+      assert.equal(kept, 1);
+      for (const journal of journals) await journal.close();
+      await holds(await reopen(), 'race', entry);
+    },
+  },
+  {
+    name: 'opening for reading fences nobody and appends nothing',
+    topic: 'readonly',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(6);
+      const writer = await store.open('watched');
+      await writer.append(entries.slice(0, 3), 0);
+      const reader = await (await reopen()).open('watched', { readonly: true });
+      assert.equal(reader.length, 3);
+      assert.deepEqual(await all(reader), entries.slice(0, 3));
+      await rejects(() => reader.append(entries.slice(3, 4), 3), 'readonly');
+      await writer.append(entries.slice(3), 3);
+      assert.equal(reader.length, 3);
+      assert.deepEqual(await all(reader), entries.slice(0, 3));
+      await reader.close();
+      await writer.close();
+      await holds(await reopen(), 'watched', entries);
+    },
+  },
+  {
+    name: 'opening for reading creates nothing',
+    topic: 'readonly',
+    async run({ store }) {
+      await rejects(() => store.open('absent', { readonly: true }), 'not-found');
+      assert.deepEqual(await store.list(), []);
+    },
+  },
+  {
+    name: 'a closed journal refuses, and closing twice is no error',
+    async run({ store }) {
+      const journal = await store.open('closed');
+      await journal.append(sampleEntries(1), 0);
+      await journal.close();
+      await journal.close();
+      await rejects(() => journal.append(sampleEntries(1, { from: 1 }), 1), 'closed');
+      await rejects(() => all(journal), 'closed');
+    },
+  },
+  {
+    name: 'closing waits for appends under way',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(5);
+      const journal = await store.open('closing');
+      const appends = entries.map((entry) => journal.append([entry], entry.seq));
+      await journal.close();
+      await Promise.all(appends);
+      await holds(await reopen(), 'closing', entries);
+    },
+  },
+  {
+    name: 'journals are listed in the order of their ids',
+    topic: 'list',
+    async run({ store, reopen }) {
+      assert.deepEqual(await store.list(), []);
+      for (const id of ['b', 'a.1', 'C', 'a-1']) {
+        const journal = await store.open(id);
+        await journal.append(sampleEntries(3), 0);
+        await journal.close();
+      }
+      const listed = await (await reopen()).list();
+      assert.deepEqual(
+        listed.map(({ id }) => id),
+        ['C', 'a-1', 'a.1', 'b'],
+      );
+      for (const { bytes, createdAt, updatedAt } of listed) {
+        assert.ok(bytes > 0, 'bytes');
+        assert.ok(createdAt > 0 && updatedAt >= createdAt - 1, 'times');
+      }
+    },
+  },
+  {
+    name: 'a deleted journal is gone, its owner is fenced, and its id is free',
+    topic: 'delete',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(3);
+      const kept = await store.open('kept');
+      await kept.append(entries, 0);
+      const owner = await store.open('gone');
+      await owner.append(entries, 0);
+      await store.delete('gone');
+      await rejects(() => owner.append(sampleEntries(1, { from: 3 }), 3), 'fenced');
+      const ids = (await (await reopen()).list()).map(({ id }) => id);
+      const again = await (await reopen()).open('gone');
+      assert.equal(again.length, 0);
+      await rejects(() => owner.append(sampleEntries(1, { from: 3 }), 3), 'fenced');
+      await again.append(entries.slice(0, 1), 0);
+      await owner.close();
+      await again.close();
+      await holds(await reopen(), 'gone', entries.slice(0, 1));
+      await kept.append(sampleEntries(1, { from: 3 }), 3);
+      await kept.close();
+      assert.deepEqual(ids, ['kept']);
+    },
+  },
+  {
+    name: 'deleting what does not exist is no error',
+    topic: 'delete',
+    async run({ store }) {
+      await store.delete('never');
+      await store.delete('never');
+    },
+  },
+  {
+    name: 'unsafe ids are refused everywhere',
+    async run({ store }) {
+      for (const id of BAD_IDS) {
+        await rejects(() => store.open(id as string), 'bad-id');
+        await rejects(() => store.open(id as string, { readonly: true }), 'bad-id');
+        await rejects(() => store.delete(id as string), 'bad-id');
+      }
+    },
+  },
+  {
+    name: 'every safe id works, and sessions do not mix',
+    async run({ store, reopen }) {
+      const ids = ['a', '0', '_', '-', 'a.b', 'a..b', 'review-2026_11', 'x'.repeat(128)];
+      for (const id of ids) {
+        const journal = await store.open(id);
+        await journal.append(sampleEntries(2, { label: id }), 0);
+        await journal.close();
+      }
+      const other = await reopen();
+      for (const id of ids) await holds(other, id, sampleEntries(2, { label: id }));
+    },
+  },
+  {
+    name: 'an entry that is not JSON is refused and disturbs nothing',
+    async run({ store, reopen }) {
+      const entries = sampleEntries(16);
+      const journal = await store.open('not-json');
+      await journal.append(entries.slice(0, 4), 0);
+      const loop: Record<string, unknown> = { ...entries[4] };
+      loop['input'] = { loop };
+      await assert.rejects(attempt(() => journal.append([loop as unknown as Entry], 4)));
+      await journal.append(entries.slice(4), 4);
+      assert.deepEqual(await all(journal), entries);
+      await journal.close();
+      await holds(await reopen(), 'not-json', entries);
+    },
+  },
+];
+
+const BAD_IDS: readonly unknown[] = [
+  ...[
+    '',
+    '.',
+    '..',
+    '../up',
+    'a/b',
+    'a\\b',
+    '/etc',
+    '.hidden',
+    'end.',
+    'nul',
+    'COM1.txt',
+    'a b',
+    'a\0b',
+    'é',
+  ],
+  ...['x'.repeat(129), 'a:b', 'a\n', '%2e%2e', undefined, null, 7, {}],
+];
+
+function head(seq: number) {
+  return { seq, runId: 'run_1', agent: 'tester', at: 1_790_000_000_000 + seq };
+}
+
+const STRANGE = [
+  { ...head(0), type: 'from-the-future', content: { not: 'an array' }, message: { content: 7 }, turn: null },
+  { ...head(1), type: 'from-the-future', content: [], $run: 3, call: 1, base: false, model: ['a', 'list'] },
+  { ...head(2), type: 'from-the-future' },
+  { ...head(3), type: 'reply', message: null, extra: { deep: [{ a: [1, 1.5, -0.25, 1e300, true, null] }] } },
+  { ...head(4), type: 'reply', message: { role: 'assistant', content: 'text' }, content: ['own'] },
+  { ...head(5), type: 'reply', message: { role: 'assistant', content: [] }, turn: 2, brokenCalls: ['x'] },
+  { ...head(6), type: 'tool-start', callId: 'nobody', tool: 't', input: null, turn: 3, idempotencyKey: 'k' },
+  { ...head(7), type: 'tool-end', callId: 'nobody', tool: 't', content: '', outcome: 'odd', turn: 3 },
+  { ...head(8), type: 'tool-end', callId: 'nobody', tool: 't', content: 'no turn' },
+  { ...head(9), type: 'tool-end', callId: 'nobody', tool: 't', content: 'no turn', turn: 4 },
+  { ...head(10), type: 'r1 c2 f x', agent: 'another', parentRunId: 'run_0' },
+] as unknown as readonly Entry[];
+
+/** Three runs whose entries take turns, with calls of the same name, the same input and ids that come again. */
+function entangled(): Entry[] {
+  const runs = ['parent', 'left', 'right'].map((label) => ({
+    entries: sampleEntries(14, { label }),
+    parent: label === 'parent' ? {} : { parentRunId: 'run_parent' },
+  }));
+  const entries: Entry[] = [];
+  for (let index = 0; index < 14; index += 1)
+    for (const { entries: own, parent } of runs)
+      entries.push({ ...(own[index] as Entry), ...parent, seq: entries.length });
+  const [reply, start, end] = [3, 4, 6].map((index) => runs[1]?.entries[index]);
+  for (const again of [reply, start, end, end, start])
+    entries.push({ ...(again as Entry), seq: entries.length });
+  return entries;
+}
+
+async function all(journal: Journal, from?: number): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for await (const entry of journal.read(from)) entries.push(entry);
+  return entries;
+}
+
+/** Checks what a session holds, opened for reading and for writing. */
+async function holds(store: JournalStore, id: string, entries: readonly Entry[]): Promise<void> {
+  const journal = await store.open(id);
+  assert.equal(journal.length, entries.length);
+  assert.equal(journal.damage, null);
+  assert.deepEqual(await all(journal), entries);
+  await journal.close();
+}
+
+async function attempt(action: () => unknown): Promise<void> {
+  await action();
+}
+
+async function rejects(action: () => unknown, code: JournalErrorCode): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    assert.equal(codeOf(error), code);
+    return;
+  }
+  assert.fail(`expected a JournalError ${code}`);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof JournalError ? error.code : `not a JournalError: ${String(error)}`;
+}
