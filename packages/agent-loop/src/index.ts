@@ -13,6 +13,8 @@ export type { Journal, JournalInfo, JournalStore } from './journal.ts';
 export type { Cost, Outcome, PartialRunResult, Pending, PendingApproval, RunResult, Step } from './result.ts';
 export type { InferSchema, Schema } from './schema.ts';
 export type { Seams } from './seams.ts';
+export { drain, loadSession, openSession } from './session.ts';
+export type { Session, SessionOptions, SessionRunOptions } from './session.ts';
 export { defineTool } from './tool.ts';
 export type {
   RunnableTool,

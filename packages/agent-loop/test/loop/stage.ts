@@ -195,6 +195,9 @@ function tell(event: AgentEvent): string {
       return 'compaction';
     case 'child-start':
     case 'child-end':
+    case 'session-start':
+    case 'fork':
+    case 'prefix-change':
       return event.type;
     case 'run-end':
       return `run-end: ${event.outcome}`;

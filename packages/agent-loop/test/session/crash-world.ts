@@ -1,0 +1,158 @@
+import Anthropic from '@anthropic-ai/sdk';
+import { createEmulator, reply, text, thinking, toolUse, type EmulatedRequest } from '@pawl/emulator';
+import { z } from 'zod';
+import {
+  type Agent,
+  createAgent,
+  defineTool,
+  type Entry,
+  type Journal,
+  type JournalStore,
+  openSession,
+  type Session,
+} from '../../src/index.ts';
+import { memoryStore } from '../../src/store.ts';
+
+/** Where a process dies: at its n-th append, before or after the entries are kept. */
+export interface Crash {
+  readonly append: number;
+  readonly when: 'before' | 'after';
+}
+
+/** What happened outside, where no crash undoes it: the effects of tools, by call. */
+export class Ledger {
+  readonly effects: { readonly tool: string; readonly callId: string; readonly key: string }[] = [];
+
+  of(tool: string, callId: string): number {
+    return this.effects.filter((effect) => effect.tool === tool && effect.callId === callId).length;
+  }
+}
+
+/** A process that can die: then nothing of it goes on, but what it did outside stays. */
+export class Life {
+  dead = false;
+  readonly died: Promise<void>;
+  #die: () => void = () => {};
+
+  constructor() {
+    this.died = new Promise((resolve) => (this.#die = resolve));
+  }
+
+  die(): void {
+    this.dead = true;
+    this.#die();
+  }
+
+  /** A step of this process: never comes back once it is dead. */
+  async step<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.dead) return new Promise<T>(() => {});
+    const done = await work();
+    if (this.dead) return new Promise<T>(() => {});
+    return done;
+  }
+}
+
+/** A store that kills its process at a given append. */
+export function mortalStore(store: JournalStore, life: Life, crash: Crash | null): JournalStore {
+  let appends = 0;
+  const mortal = (journal: Journal): Journal => ({
+    get length() {
+      return journal.length;
+    },
+    damage: null,
+    torn: null,
+    async append(entries, expectedSeq, options) {
+      if (life.dead) return new Promise<void>(() => {});
+      const now = crash?.append === appends;
+      appends += 1;
+      if (now && crash.when === 'before') life.die();
+      else await journal.append(entries, expectedSeq, options);
+      if (now) life.die();
+      if (life.dead) return new Promise<void>(() => {});
+    },
+    read: (from) => journal.read(from),
+    close: () => journal.close(),
+  });
+  return {
+    open: async (id, options) => mortal(await store.open(id, options)),
+    list: () => store.list(),
+    delete: (id) => store.delete(id),
+  };
+}
+
+export const TURNS = 5;
+
+/** A model that is a function of what it is sent: three calls a turn, for five turns, then an answer. */
+function model({ body }: EmulatedRequest) {
+  const messages = (body?.messages ?? []) as { role: string }[];
+  const turn = messages.filter(({ role }) => role === 'assistant').length;
+  if (turn >= TURNS) return reply(text('Done.'));
+  return reply([
+    thinking(`Turn ${turn}.`),
+    toolUse('look', { turn }, { id: `toolu_look_${turn}` }),
+    toolUse('put', { turn }, { id: `toolu_put_${turn}` }),
+    toolUse('send', { turn }, { id: `toolu_send_${turn}` }),
+  ]);
+}
+
+export interface World {
+  readonly emulator: ReturnType<typeof createEmulator>;
+  readonly ledger: Ledger;
+  readonly store: JournalStore;
+  /** Starts a process: opens the session there. */
+  boot(options?: { life?: Life; crash?: Crash; reconcile?: boolean }): Promise<Session>;
+  entries(): Promise<Entry[]>;
+}
+
+/** A world in which processes die and others go on with their session. */
+export function crashWorld(): World {
+  const emulator = createEmulator({ respond: model });
+  const ledger = new Ledger();
+  const store = memoryStore();
+  return {
+    emulator,
+    ledger,
+    store,
+    boot({ life = new Life(), crash, reconcile = false } = {}) {
+      const agent = mortalAgent(emulator.fetch, ledger, life, reconcile);
+      return openSession({ agent, store: mortalStore(store, life, crash ?? null), id: 'crash' });
+    },
+    async entries() {
+      const journal = await store.open('crash', { readonly: true });
+      const entries: Entry[] = [];
+      for await (const entry of journal.read()) entries.push(entry);
+      return entries;
+    },
+  };
+}
+
+function mortalAgent(fetch: typeof globalThis.fetch, ledger: Ledger, life: Life, reconcile: boolean): Agent {
+  const input = z.object({ turn: z.number() });
+  const tool = (name: 'look' | 'put' | 'send', effect: 'read' | 'idempotent' | 'once') =>
+    defineTool({
+      name,
+      description: name,
+      input,
+      effect,
+      ...(reconcile &&
+        effect === 'once' && {
+          reconcile: (_: { turn: number }, ctx: { callId: string }) =>
+            ledger.of(name, ctx.callId) > 0 ? `${name} was done` : undefined,
+        }),
+      run: ({ turn }, ctx) =>
+        life.step(async () => {
+          await Promise.resolve();
+          if (life.dead) return new Promise<string>(() => {});
+          ledger.effects.push({ tool: name, callId: ctx.callId, key: ctx.idempotencyKey });
+          return `${name} ${turn}`;
+        }),
+    });
+  const mortalFetch = ((url: string, init?: RequestInit) =>
+    life.step(() => fetch(url, init))) as typeof fetch;
+  return createAgent({
+    name: 'crash',
+    model: 'claude-sonnet-5-5',
+    tools: [tool('look', 'read'), tool('put', 'idempotent'), tool('send', 'once')],
+    client: new Anthropic({ apiKey: 'k', baseURL: 'http://emulator', fetch: mortalFetch, maxRetries: 0 }),
+  });
+}
