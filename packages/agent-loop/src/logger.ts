@@ -32,7 +32,7 @@ function scrubbing(logger: Logger): RunLogger {
       if (!logger.isLevelEnabled(level)) return;
       const [first, ...rest] = args;
       if (first instanceof Error) {
-        // pino tells an error by its class, which a scrubbed copy has not: it goes where pino would put it.
+        // pino knows an error at this place by its class, which a scrubbed copy has not: it goes where pino would put it.
         logger[level](
           { err: scrub(first) },
           ...((rest.length > 0 ? rest.map(scrub) : [scrub(messageOf(first))]) as []),

@@ -147,7 +147,8 @@ async function fail(run: RunState, thrown: unknown): Promise<RunError> {
       .catch(() => {});
   }
   run.halt.trip({ kind: 'failed', reason: error.message, error });
-  error.result = run.snapshot();
+  // Logged before it carries the run: a transcript has no place in a log.
   run.logger.error({ code: error.code, err: error }, 'run failed');
+  error.result = run.snapshot();
   return error;
 }

@@ -82,7 +82,7 @@ export function compileSchema(schema: Schema, option: string): CompiledSchema {
     throw new ConfigError(option, `expected a schema such as z.object({ ... }), got ${shown(schema)}.`);
   }
   if ('_zod' in schema) return compileZod4(schema, option);
-  if ('_def' in schema && '_output' in schema) return compileZod3(schema, option);
+  if ('_def' in schema) return compileZod3(schema, option);
   if ('~standard' in schema) return compileStandard(schema, option);
   return compileJsonSchema(schema, option);
 }

@@ -20,13 +20,15 @@ const SECRETS: readonly [RegExp, string][] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, '[secret]'],
   [/(:\/\/[^\s:/@]{0,200}):[^\s/@]+@/g, '$1:[secret]@'],
   [
-    /((?:api|access|auth|private|secret|signing|encryption)[-_]?key|(?:access|auth|refresh|id|session|bearer)[-_]?token|secret|passwords?|passwd|passphrase)(["']?\s{0,8}[=:]\s{0,8})(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)/gi,
+    /((?:api|access|auth|private|secret|signing|encryption)[-_]?key|(?:access|auth|refresh|id|session|bearer)[-_]?token|secret|passwords?|passwd|passphrase|token(?=["']?\s{0,8}=|["']\s{0,8}:))(["']?\s{0,8}[=:]\s{0,8})(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;&]+)/gi,
     '$1$2[secret]',
   ],
 ];
 
 const SECRET_KEY =
   /^(?:.*authorization|cookie|set-cookie|.*(?:api|access|auth|private|secret|signing|encryption)[-_]?key|.*(?:secret|password|passwd|passphrase|token|credentials?))$/i;
+
+const STANDARD_FIELDS: ReadonlySet<string> = new Set(['name', 'message', 'stack', 'cause']);
 
 /** Deeper values are cut: a log line is no place for them, and recursion must end somewhere. */
 const MAX_DEPTH = 100;
@@ -54,8 +56,7 @@ function scrubAt(value: unknown, path: readonly object[]): unknown {
   if (path.length >= MAX_DEPTH) return '[too deep]';
   const inside = [...path, value];
   if (Array.isArray(value)) return value.map((item) => scrubAt(item, inside));
-  if (value instanceof Error)
-    return { ...errorFields(value, inside), ...scrubEntries(Object.entries(value), inside) };
+  if (value instanceof Error) return scrubError(value, inside);
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (value instanceof Map)
     return scrubEntries(
@@ -67,16 +68,22 @@ function scrubAt(value: unknown, path: readonly object[]): unknown {
   return scrubEntries(Object.entries(value), inside);
 }
 
-function errorFields(
-  { name, message, stack, cause }: Error,
-  path: readonly object[],
-): Record<string, unknown> {
-  return {
-    name,
-    message: scrubText(String(message)),
-    ...(typeof stack === 'string' && { stack: scrubText(stack) }),
-    ...(cause !== undefined && { cause: scrubAt(cause, path) }),
-  };
+/** Without a prototype, so that pino names it by its `name` and not by its class, which is lost. */
+function scrubError(error: Error, path: readonly object[]): object {
+  const { name, message, stack, cause } = error;
+  return Object.assign(
+    Object.create(null) as object,
+    {
+      name,
+      message: scrubText(String(message)),
+      ...(typeof stack === 'string' && { stack: scrubText(stack) }),
+      ...(cause !== undefined && { cause: scrubAt(cause, path) }),
+    },
+    scrubEntries(
+      Object.entries(error).filter(([key]) => !STANDARD_FIELDS.has(key)),
+      path,
+    ),
+  );
 }
 
 function scrubEntries(

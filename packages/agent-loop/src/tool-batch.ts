@@ -120,7 +120,7 @@ export class ToolBatch {
     this.#open();
     const started = this.#calls.filter((call) => call.startedAt !== undefined && !call.ended);
     for (const call of this.#calls) {
-      call.abort.abort(new Error('the reply that asked for this call was lost'));
+      if (!call.ended) call.abort.abort(new Error('the reply that asked for this call was lost'));
       // What has not started leaves no trace. What has is ended below.
       if (call.startedAt === undefined) call.ended = true;
     }
@@ -216,9 +216,10 @@ export class ToolBatch {
     if (this.#over) return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
     const ran = await this.#timed(call, ready, ctx);
     if (call.ended) return null;
+    const stop = ran.outcome === 'error' ? this.#run.halt.reason : null;
     // What a tool throws because it was told to stop says nothing about whether it took effect.
-    const ended = this.#run.halt.reason && ran.outcome === 'error' ? unfinished(call) : ran;
-    return this.#end(call, await review(this.#run, block, ready, ended));
+    if (stop) return stop.kind === 'parked' ? null : this.#end(call, unfinished(call));
+    return this.#end(call, await review(this.#run, block, ready, ran));
   }
 
   #context(call: BatchedCall): ToolContext {

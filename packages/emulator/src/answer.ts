@@ -5,12 +5,14 @@ import type { Exchange } from './exchange.ts';
 import { faultyJson } from './fault-json.ts';
 import { faultyFrames } from './fault-stream.ts';
 import type { Fault } from './faults.ts';
+import { hash } from './hash.ts';
 import type { JsonObject } from './json.ts';
 import { cutAtMaxTokens } from './max-tokens.ts';
 import { buildMessage } from './message.ts';
 import type { BuiltMessage } from './message.ts';
 import type { Outcome } from './outcome.ts';
 import type { Prepared } from './prepare.ts';
+import { createRandom } from './random.ts';
 import { toolUse, whole } from './reply.ts';
 import { commonHeaders, sendError } from './send.ts';
 import type { EmulatorState } from './state.ts';
@@ -78,7 +80,8 @@ function send(state: EmulatorState, asked: Asked, spec: ReplySpec): Outcome {
   const { exchange, prepared, stream, beta } = asked;
   const { model, body } = prepared;
   const context = {
-    random: state.random,
+    // Ids must not repeat within a conversation, not even when another emulator with the same seed goes on with it.
+    random: createRandom(Number.parseInt(hash(`${state.random.next()} ${prepared.prefix}`).slice(0, 8), 16)),
     model: body.model,
     tokenFactor: model.tokenFactor,
     showThinking: showsThinking(body.thinking, model),
@@ -169,7 +172,8 @@ function createMeter(
       if (settled) return;
       settled = true;
       // A body that stops because nobody listens any more ends like a finished one, only with less produced.
-      const isAborted = exchange.incoming.signal.aborted && (ending !== 'complete' || produced < message.outputTokens);
+      const isAborted =
+        exchange.incoming.signal.aborted && (ending !== 'complete' || produced < message.outputTokens);
       exchange.end(isAborted ? 'aborted' : ending);
       const billed: JsonObject = usage.final(produced);
       state.rates.spend(prepared.key, Number(billed['output_tokens']));

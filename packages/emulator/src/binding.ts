@@ -9,6 +9,8 @@ import type { Turn } from './validate-conversation.ts';
 
 /** Signs thinking blocks of the next reply and checks those of earlier ones. */
 export interface Binding {
+  /** Of everything before the reply to come. */
+  readonly prefix: string;
   readonly sign: (thinkingText: string) => string;
   /** The first block that was edited or stands in a conversation it was not made in, or undefined. */
   readonly check: () => string | undefined;
@@ -30,6 +32,7 @@ export function bindThinking(body: JsonObject, turns: readonly Turn[], options: 
   const prefixes = prefixHashes(body, turns);
   const last = turns.at(-1)?.role === 'assistant' ? turns.length - 1 : turns.length;
   return {
+    prefix: prefixes[last] ?? '',
     sign: (text) => encode([options.model.id, prefixes[last] ?? '', hash(text)]),
     check: () => checkTurns(turns, prefixes, options),
   };

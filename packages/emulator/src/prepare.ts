@@ -27,6 +27,8 @@ export interface Prepared {
   /** Makes the written cache entries readable; called when the response begins. */
   readonly commit: () => void;
   readonly sign: (thinkingText: string) => string;
+  /** Of the whole conversation so far: it makes ids differ from those of earlier turns. */
+  readonly prefix: string;
 }
 
 /** Parses and checks the body of a request with a conversation; an error when the API would refuse it. */
@@ -110,6 +112,7 @@ function finish(
     prompt: plan.tokens,
     commit: plan.commit,
     sign: binding.sign,
+    prefix: binding.prefix,
   };
 }
 

@@ -259,15 +259,18 @@ const fast: Partial<Seams> = {
 
 const rows = faultTable.map(({ id, make }) => [id, table[id].fault ?? make(), table[id]] as const);
 
-describe.each(ways)('%s(), in memory', (_name, through) => {
-  test.concurrent.each(rows)('%s', async (id, broken, { streamed }) => {
-    await through(
-      inMemory(id, broken, streamed, (fetch) => fetch),
-      streamed,
-      id,
-    );
-  });
-});
+describe.each(ways)(
+  '%s(), in memory [broken/no-message-stop] [broken/error-event] [broken/cut] [broken/shape]',
+  (_name, through) => {
+    test.concurrent.each(rows)('%s', async (id, broken, { streamed }) => {
+      await through(
+        inMemory(id, broken, streamed, (fetch) => fetch),
+        streamed,
+        id,
+      );
+    });
+  },
+);
 
 describe.each(ways)('%s(), from a server that never streams', (_name, through) => {
   const applying = rows.flatMap(([id, broken, { streamed, json = streamed }]) =>

@@ -30,7 +30,7 @@ async function sentBack(set: ReturnType<typeof stage>): Promise<{ received: unkn
   return { received: first?.message.content, sent: messages[1]?.content };
 }
 
-describe('a reply is sent back as it was received', () => {
+describe('a reply is sent back as it was received [blocks/verbatim] [blocks/thinking-back] [blocks/unknown]', () => {
   const citation = {
     type: 'char_location',
     cited_text: 'It rains.',
@@ -124,7 +124,7 @@ describe('what a stream may hold that is not known here', () => {
   });
 });
 
-test('text and thinking are told as they come, calls start while the reply goes on [eager-read]', async () => {
+test('text and thinking are told as they come, calls start while the reply goes on', async () => {
   const set = stage({
     tools: [look],
     steps: [

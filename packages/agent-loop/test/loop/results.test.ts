@@ -1,7 +1,7 @@
 import { reply, text, thinking, toolUse } from '@pawl/emulator';
 import { expect, test } from 'vitest';
 import { defineTool } from '../../src/index.ts';
-import { expectSound, play, stage } from './stage.ts';
+import { conversations, expectSound, play, stage } from './stage.ts';
 import { virtualTime } from './time.ts';
 
 const tool = (name: string) =>
@@ -119,7 +119,7 @@ function pick({ output_tokens_details, server_tool_use }: typeof noUsage) {
   return { output_tokens_details, server_tool_use };
 }
 
-test('usage in message_delta is cumulative: it replaces, it does not add [usage-cumulative]', async () => {
+test('usage in message_delta is cumulative: it replaces, it does not add [usage/overwrite]', async () => {
   const set = stage({
     steps: [reply('A rather long answer to a short question.', { chunk: { messageDeltas: 4 } })],
   });
@@ -129,7 +129,7 @@ test('usage in message_delta is cumulative: it replaces, it does not add [usage-
   expectSound(set);
 });
 
-test('the sum over a long run is what the emulator billed, cache writes and reads included', async () => {
+test('the sum over a long run is what the emulator billed, cache writes and reads included [usage/sum-of-steps] [usage/ttl-split-kept] [usage/whole-prompt] [threads/full-history] [blocks/prefix-bytes] [blocks/append-only]', async () => {
   const set = stage({
     tools: [tool('left')],
     request: { cache_control: { type: 'ephemeral' } },
@@ -139,6 +139,14 @@ test('the sum over a long run is what the emulator billed, cache writes and read
   const { result } = await play(set.agent);
   const { bill } = set.emulator;
   expect(result?.turns).toBe(9);
+  // The prompt of each step holds all of the one before it, cached or not.
+  const prompts = (result?.steps ?? []).map(
+    ({ usage }) => usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens,
+  );
+  expect(prompts).toEqual(prompts.toSorted((a, b) => a - b));
+  expect(conversations(set.emulator).map((messages) => (messages as unknown[]).length)).toEqual(
+    prompts.map((_, index) => index * 2 + 1),
+  );
   expect(bill.cacheReadTokens).toBeGreaterThan(bill.cacheWrite5mTokens);
   expect(result?.usage).toMatchObject({
     input_tokens: bill.inputTokens,

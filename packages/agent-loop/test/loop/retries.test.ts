@@ -22,7 +22,7 @@ function noting(effect: 'read' | 'once', name = effect as string) {
   return { tool, runs };
 }
 
-describe('before the first byte the SDK retries, and every wait and retry is told', () => {
+describe('before the first byte the SDK retries, and every wait and retry is told [retry/before-headers]', () => {
   test('429 with retry-after-ms', async () => {
     const set = stage({
       steps: [apiError(429, { retryAfterMs: 3 }), apiError(529, { retryAfterMs: 4 }), reply('Hi.')],
@@ -88,7 +88,7 @@ describe('before the first byte the SDK retries, and every wait and retry is tol
   });
 });
 
-describe('what waiting does not mend ends the run at once', () => {
+describe('what waiting does not mend ends the run at once [retry/capped-wait] [retry/not-4xx]', () => {
   test.each([
     ['retry-after: 3600', apiError(429, { retryAfter: 3600 }), 3_600_000],
     ['retry-after-ms: 3600000', apiError(529, { retryAfterMs: 3_600_000 }), 3_600_000],
@@ -126,7 +126,7 @@ describe('what waiting does not mend ends the run at once', () => {
   });
 
   test.each(['enforced_spend_limit_reached', 'contract_spend_limit_reached'] as const)(
-    'a spend limit: %s',
+    'a spend limit: %s [retry/spend-cap]',
     async (code) => {
       const set = stage({ steps: [spendCapError(code)] });
       const { events, error } = await play(set.agent);
@@ -177,7 +177,7 @@ describe('what waiting does not mend ends the run at once', () => {
 });
 
 describe('a reply that breaks off is tried again', () => {
-  test('with longer and longer waits, limits.turnRetries times, then the run fails with all that is known', async () => {
+  test('with longer and longer waits, limits.turnRetries times, then the run fails with all that is known [usage/lost-reply]', async () => {
     const time = virtualTime();
     const cut = reply('Once upon a time', { chunk: { size: 4 }, fault: fault.cut({ afterEvents: 4 }) });
     const set = stage({ time, steps: [cut, cut, cut] });
@@ -235,7 +235,7 @@ describe('a reply that breaks off is tried again', () => {
     expectSound(set);
   });
 
-  test('reads that started early are forgotten and run again; what has an effect runs once', async () => {
+  test('reads that started early are forgotten and run again; what has an effect runs once [broken/turn-retry] [broken/cut]', async () => {
     const time = virtualTime();
     const read = noting('read');
     const once = noting('once');

@@ -193,6 +193,9 @@ function tell(event: AgentEvent): string {
       return `wait: ${event.reason} ${event.delayMs}`;
     case 'compaction':
       return 'compaction';
+    case 'session-start':
+    case 'fork':
+    case 'prefix-change':
     case 'child-start':
     case 'child-end':
     case 'session-start':

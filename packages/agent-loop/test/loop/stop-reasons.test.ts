@@ -31,7 +31,7 @@ const answer = (id: string, content: string, isError = false) => ({
 });
 
 describe('end_turn', () => {
-  test('ends the run as completed, and the reply joins the transcript [stop-end-turn]', async () => {
+  test('ends the run as completed, and the reply joins the transcript [stop-reason/end-turn]', async () => {
     const set = stage({ steps: [reply('Take a coat.')] });
     const played = await play(set.agent, 'Coat?');
     expect(story(played.events)).toEqual([
@@ -54,7 +54,7 @@ describe('end_turn', () => {
     expectSound(set);
   });
 
-  test('with empty content ends the run and is not asked again', async () => {
+  test('with empty content ends the run and is not asked again [stop-reason/end-turn] [blocks/no-empty-content]', async () => {
     const set = stage({
       tools: [counter().tool],
       steps: [reply(toolUse('count', {}, { id: 'toolu_1' })), reply([]), reply('Later.')],
@@ -72,7 +72,7 @@ describe('end_turn', () => {
     expectSound(set);
   });
 
-  test('drops text of nothing but white space, which the API would refuse to read again', async () => {
+  test('drops text of nothing but white space, which the API would refuse to read again [blocks/no-empty-content]', async () => {
     const set = stage({
       tools: [counter().tool],
       steps: [
@@ -116,7 +116,7 @@ describe('end_turn', () => {
   });
 });
 
-test('stop_sequence ends the run as completed, and the reply says which it was [stop-sequence]', async () => {
+test('stop_sequence ends the run as completed, and the reply says which it was [stop-reason/stop-sequence]', async () => {
   const set = stage({
     request: { stop_sequences: ['END'] },
     steps: [reply('One, two', { stopReason: 'stop_sequence', stopSequence: 'END' })],
@@ -131,7 +131,7 @@ test('stop_sequence ends the run as completed, and the reply says which it was [
 });
 
 describe('tool_use', () => {
-  test('runs every call and answers all of them in one user message, in call order [tool-results-one-message]', async () => {
+  test('runs every call and answers all of them in one user message, in call order [stop-reason/tool-use] [results/one-message] [results/call-order]', async () => {
     const delays = { slow: 30, fast: 0 } as const;
     const tools = (['slow', 'fast'] as const).map((name) =>
       defineTool({
@@ -191,7 +191,7 @@ describe.each([
   ['max_tokens', 'truncated'],
   ['model_context_window_exceeded', 'context-full'],
 ] as const)('%s', (stopReason, outcome) => {
-  test(`ends the run as ${outcome} and keeps what arrived`, async () => {
+  test(`ends the run as ${outcome} and keeps what arrived [stop-reason/context-exceeded]`, async () => {
     const set = stage({ steps: [reply('Once upon a', { stopReason }), reply(' time.')] });
     const first = await play(set.agent);
     expect(first.result).toMatchObject({ outcome, text: 'Once upon a' });
@@ -200,7 +200,7 @@ describe.each([
     expectSound(set);
   });
 
-  test('runs nothing: a cut call is dropped, a whole one is answered as not run [stop-max-tokens]', async () => {
+  test('runs nothing: a cut call is dropped, a whole one is answered as not run [stop-reason/max-tokens] [stop-reason/max-tokens-transcript] [results/cut-input] [results/every-call]', async () => {
     const { tool, runs } = counter();
     const reads: unknown[] = [];
     const look = defineTool({
@@ -262,7 +262,7 @@ describe('pause_turn', () => {
   const found = whole({ type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] });
   const tools = [{ type: 'web_search_20260318', name: 'web_search' }] as const;
 
-  test('sends the reply back unchanged, without a user message, and goes on [stop-pause-turn]', async () => {
+  test('sends the reply back unchanged, without a user message, and goes on [stop-reason/pause-turn]', async () => {
     const set = stage({
       tools,
       steps: [
@@ -293,7 +293,7 @@ describe('pause_turn', () => {
     expectSound(set);
   });
 
-  test('is resumed limits.pauses times in a row, then the run ends and can be continued', async () => {
+  test('is resumed limits.pauses times in a row, then the run ends and can be continued [stop-reason/pause-bound]', async () => {
     const set = stage({
       tools,
       limits: { pauses: 2 },
@@ -350,7 +350,7 @@ describe('pause_turn', () => {
 });
 
 describe('refusal', () => {
-  test('drops the turn, runs nothing, says why, and the transcript goes on from before it [stop-refusal]', async () => {
+  test('drops the turn, runs nothing, says why, and the transcript goes on from before it [stop-reason/refusal] [stop-reason/refusal-dropped]', async () => {
     const { tool, runs } = counter();
     const set = stage({
       tools: [tool],
@@ -396,7 +396,7 @@ describe('refusal', () => {
   });
 });
 
-test('compaction keeps the summary and asks again [stop-compaction]', async () => {
+test('compaction keeps the summary and asks again [stop-reason/compaction] [stop-compaction]', async () => {
   const set = stage({
     betas: ['compact-2026-01-12'],
     request: {
@@ -424,7 +424,7 @@ test('compaction keeps the summary and asks again [stop-compaction]', async () =
 });
 
 test.each(['cosmic_ray', null])(
-  'a stop reason of %j is an error that names it, with all that is known; nothing was run [stop-unknown]',
+  'a stop reason of %j is an error that names it, with all that is known; nothing was run [stop-reason/unknown] [stop-reason/null]',
   async (stopReason) => {
     const { tool, runs } = counter();
     const set = stage({

@@ -6,7 +6,7 @@ import { virtualTime } from './time.ts';
 const second = 1000;
 const minute = 60 * second;
 
-describe('silence', () => {
+describe('silence [broken/stall]', () => {
   test.each([
     ['right after the headers', fault.stall({ afterEvents: 0 })],
     ['in the middle of a text', fault.stall({ afterEvents: 3 })],

@@ -55,15 +55,19 @@ export function contains(text: string, { stem, isPhrase }: Term): boolean {
 const generated =
   /(?:^|\/)(?:pnpm-lock\.yaml|package-lock\.json|yarn\.lock|LICENSE|CHANGELOG\.md)$|\.(?:map|min\.js|lock|snap)$/;
 
-/** The files that answer best: many different terms, rare ones, in headings and names; lock files and licences last. */
+/** The files that answer best: many different terms, rare ones, in headings and names. Lock files and the like count only alone. */
 export function rankFiles(terms: readonly Term[], findings: readonly Finding[]): readonly RankedFile[] {
   const hits = uniqueHits(findings.flatMap(({ output }) => hitsOf(output)));
   const weights = rarity(terms, hits);
   const byFile = new Map<string, Hit[]>();
   for (const hit of hits) byFile.set(hit.file, [...(byFile.get(hit.file) ?? []), hit]);
-  return [...byFile]
+  const files = [...byFile]
     .map(([file, own]) => scoreFile(file, own, terms, weights))
-    .toSorted((left, right) => right.score - left.score || left.file.localeCompare(right.file));
+    .filter(({ score }) => score > 0);
+  const written = files.filter(({ file }) => !generated.test(file));
+  return (written.length > 0 ? written : files).toSorted(
+    (left, right) => right.score - left.score || left.file.localeCompare(right.file),
+  );
 }
 
 function uniqueHits(hits: readonly Hit[]): readonly Hit[] {
@@ -87,7 +91,7 @@ function scoreFile(
     score +=
       (weights.get(term.stem) ?? 0) * (1 + Math.log2(own.length) / 4 + Math.min(headings, 2) / 2 + named);
   }
-  return { file, score: score * found.size * (generated.test(file) ? 0.1 : 1), terms: found, hits };
+  return { file, score: score * found.size, terms: found, hits };
 }
 
 /** The folder that all paths share, with its final slash; empty when they share none. */

@@ -42,10 +42,11 @@ function isTelling(word: string): boolean {
   return word.length >= 3 || /^[A-Z\d]{2}$/.test(word);
 }
 
-/** Identifiers and names tell more than common words, long words more than short ones. */
+/** Identifiers and names tell more than common words, long words more than short ones, nouns more than verbs. */
 function weight(word: string): number {
   const isIdentifier = /[_.\d]|\p{Ll}\p{Lu}/u.test(word) || /^\p{Lu}{2,}$/u.test(word);
-  return Math.min(word.length, 12) + (isIdentifier ? 10 : 0);
+  const isVerbal = /(?:ed|ing|ly)$/.test(word);
+  return Math.min(word.length, 12) + (isIdentifier ? 10 : 0) - (isVerbal ? 2 : 0);
 }
 
 function phraseTerm(text: string): Term {
@@ -69,7 +70,7 @@ export function stemOf(word: string): string {
   const ending = endings.find((end) => word.endsWith(end) && word.length - end.length >= 4);
   const cut = ending === undefined ? word : word.slice(0, -ending.length);
   // "stopping" becomes "stop", not "stopp".
-  return /([bdgmnprt])\1$/.test(cut) && cut.length > 4 && ending !== 's' ? cut.slice(0, -1) : cut;
+  return /([bdgmnprt])\1$/.test(cut) && cut.length >= 4 && ending !== 's' ? cut.slice(0, -1) : cut;
 }
 
 /** A pattern for any regular-expression dialect: no flags and no look-around, letter case spelt out. */

@@ -1,0 +1,236 @@
+import { reply, text } from '@pawl/emulator';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type AgentEvent, defineTool, type Hooks } from '../../src/index.ts';
+import { answered, calling, failed, turnOf } from '../support/agent-under-test.ts';
+import { endOf, expectSound, play, stage, story } from '../loop/stage.ts';
+import { virtualTime } from '../loop/time.ts';
+
+/** A tool that notes what it ran with. */
+function noted() {
+  const ran: unknown[] = [];
+  const tool = defineTool({
+    name: 'note',
+    description: 'Notes.',
+    input: z.object({ n: z.number().default(1) }),
+    run(input) {
+      ran.push(input);
+      return `noted ${input.n}`;
+    },
+  });
+  return { tool, ran };
+}
+
+describe('every hook', () => {
+  test('is called in its place, with what it is about', async () => {
+    const { tool } = noted();
+    const calls: unknown[] = [];
+    const events: AgentEvent[] = [];
+    const hooks: Hooks = {
+      beforeRequest: (request) => void calls.push(['beforeRequest', request]),
+      afterReply: (given) => void calls.push(['afterReply', given]),
+      beforeTool: (call) => void calls.push(['beforeTool', call]),
+      afterTool: (call) => void calls.push(['afterTool', call]),
+      onEvent: (event) => void events.push(event),
+    };
+    const set = stage({
+      tools: [tool],
+      hooks,
+      system: 'Be brief.',
+      steps: [reply([text('Let me.'), ...calling(['note', {}])]), reply('Done.')],
+    });
+    const played = await play(set.agent);
+    const { result } = played;
+    const runId = result?.runId;
+    const call = { callId: 'call_1', tool: 'note', input: { n: 1 }, agent: 'agent', runId };
+    const { messages: _, ...params } = set.emulator.requests[0]?.body ?? { messages: [] };
+    const replies = played.events.flatMap((event) => (event.type === 'reply' ? [event.message] : []));
+    expect(calls).toEqual([
+      ['beforeRequest', { runId, turn: 1, attempt: 1, params }],
+      ['afterReply', { runId, turn: 1, message: replies[0] }],
+      ['beforeTool', call],
+      ['afterTool', { ...call, outcome: 'ok', content: 'noted 1' }],
+      ['beforeRequest', { runId, turn: 2, attempt: 1, params }],
+      ['afterReply', { runId, turn: 2, message: replies[1] }],
+    ]);
+    expect(events).toEqual(played.events);
+    expectSound(set);
+  });
+
+  test('may be asynchronous, and is waited for', async () => {
+    const time = virtualTime();
+    const { tool } = noted();
+    const wait = () => time.sleep(10);
+    const hooks: Hooks = { beforeRequest: wait, afterReply: wait, beforeTool: wait, afterTool: wait };
+    await turnOf([tool], [['note']], { time, hooks });
+    expect(time.now()).toBe(60);
+  });
+});
+
+describe('beforeTool', () => {
+  test.each<[string, Hooks['beforeTool'], unknown, number]>([
+    [
+      'denies with a reason',
+      () => ({ deny: 'not today' }),
+      failed('call_1', 'This call was denied: not today'),
+      0,
+    ],
+    ['answers in its place', () => ({ result: { cached: true } }), answered('call_1', '{"cached":true}'), 0],
+    ['answers with nothing in its place', () => ({ result: undefined }), answered('call_1', ''), 0],
+    ['lets it pass', () => undefined, answered('call_1', 'noted 1'), 1],
+    [
+      'fails',
+      () => {
+        throw new Error('no policy, token=abc123xyz');
+      },
+      failed('call_1', 'The call was not run: the beforeTool hook failed: no policy, token=[secret]'),
+      0,
+    ],
+    [
+      'rejects',
+      () => Promise.reject(new Error('no policy')),
+      failed('call_1', 'The call was not run: the beforeTool hook failed: no policy'),
+      0,
+    ],
+    [
+      'answers with what is no JSON',
+      () => ({ result: 1n as never }),
+      failed(
+        'call_1',
+        'The call was not run: the beforeTool hook failed: The tool returned a value that is not JSON. Return a string, a JSON value or content blocks.',
+      ),
+      0,
+    ],
+  ])('%s', async (_, beforeTool, result, runs) => {
+    const { tool, ran } = noted();
+    const hooks: Hooks = { ...(beforeTool && { beforeTool }) };
+    const { results } = await turnOf([tool], [['note']], { hooks });
+    expect(results).toEqual([result]);
+    expect(ran).toHaveLength(runs);
+  });
+
+  test('what it denies was never started and asks nobody', async () => {
+    const { tool } = noted();
+    const asking = defineTool({
+      name: 'ask',
+      description: 'Asks.',
+      input: z.object({}),
+      approve: true,
+      run: () => '',
+    });
+    const { events } = await turnOf([tool, asking], [['note'], ['ask']], {
+      hooks: { beforeTool: () => ({ deny: 'no' }) },
+    });
+    expect(
+      events.flatMap((event) => (event.type.startsWith('tool-') && 'callId' in event ? [event.type] : [])),
+    ).toEqual(['tool-input-delta', 'tool-input-delta', 'tool-end', 'tool-end']);
+    expect(story(events).some((line) => line.startsWith('approval'))).toBe(false);
+  });
+});
+
+describe('afterTool', () => {
+  test('replaces what the model reads, of errors too; the outcome stays', async () => {
+    const { tool } = noted();
+    const seen: unknown[] = [];
+    const broken = defineTool({
+      name: 'broken',
+      description: 'Fails.',
+      input: z.object({}),
+      run() {
+        throw new Error('boom');
+      },
+    });
+    const hooks: Hooks = {
+      afterTool({ tool: name, outcome, content }) {
+        seen.push([name, outcome, content]);
+        return { result: `${name}: looked at` };
+      },
+    };
+    const { results, events } = await turnOf([tool, broken], [['note'], ['broken']], { hooks });
+    expect(results).toEqual([answered('call_1', 'note: looked at'), failed('call_2', 'broken: looked at')]);
+    expect(seen.toSorted()).toEqual([
+      ['broken', 'error', 'Error: boom'],
+      ['note', 'ok', 'noted 1'],
+    ]);
+    const told = events.flatMap((event) => (event.type === 'tool-end' ? [event.content] : []));
+    expect(told.toSorted()).toEqual(['broken: looked at', 'note: looked at']);
+  });
+
+  test('sees a call that timed out once, and not what it gives later', async () => {
+    const time = virtualTime();
+    const seen: unknown[] = [];
+    const slow = defineTool({
+      name: 'slow',
+      description: 'Ends late.',
+      input: z.object({}),
+      timeoutMs: 10,
+      run: () => time.sleep(30).then(() => 'late'),
+    });
+    const patient = defineTool({
+      name: 'patient',
+      description: 'Keeps the run going.',
+      input: z.object({}),
+      run: () => time.sleep(50).then(() => 'patient'),
+    });
+    const hooks: Hooks = { afterTool: ({ tool, outcome }) => void seen.push([tool, outcome, time.now()]) };
+    await turnOf([slow, patient], [['slow'], ['patient']], { time, hooks });
+    expect(seen).toEqual([
+      ['slow', 'timeout', 10],
+      ['patient', 'ok', 50],
+    ]);
+  });
+
+  test('that fails is an error that says the tool has run', async () => {
+    const { tool, ran } = noted();
+    const hooks: Hooks = {
+      afterTool() {
+        throw new Error('no disk');
+      },
+    };
+    const { results } = await turnOf([tool], [['note']], { hooks });
+    expect(results).toEqual([
+      failed(
+        'call_1',
+        'The tool has run, but the afterTool hook failed, so its result is not shown: no disk',
+      ),
+    ]);
+    expect(ran).toHaveLength(1);
+  });
+});
+
+describe('a hook that only observes ends the run where it throws', () => {
+  const boom = () => {
+    throw new Error('boom');
+  };
+  test.each<[string, Hooks, string[]]>([
+    ['beforeRequest', { beforeRequest: boom }, ['run-start', 'input of the user', 'run-end: failed']],
+    [
+      'afterReply',
+      { afterReply: boom },
+      ['run-start', 'input of the user', 'request 1.1', 'text: Hello.', 'reply: end_turn', 'run-end: failed'],
+    ],
+  ])('%s', async (name, hooks, events) => {
+    const set = stage({ hooks, steps: name === 'beforeRequest' ? [] : [reply('Hello.')] });
+    const played = await play(set.agent);
+    expect(endOf(played)).toBe('hook-failed');
+    expect(played.error?.message).toBe(`The ${name} hook failed: boom`);
+    expect((played.error?.cause as Error).message).toBe('boom');
+    expect(story(played.events)).toEqual(events);
+    expectSound(set);
+  });
+
+  test('onEvent', async () => {
+    const set = stage({
+      hooks: {
+        onEvent(event) {
+          if (event.type === 'reply') throw new Error('boom');
+        },
+      },
+      steps: [reply('Hello.')],
+    });
+    const played = await play(set.agent);
+    expect(endOf(played)).toBe('hook-failed');
+    expect(played.error?.message).toBe('The onEvent hook failed: boom');
+    expectSound(set);
+  });
+});
