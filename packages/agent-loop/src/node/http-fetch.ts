@@ -66,21 +66,25 @@ function open({ url, method, headers }: PlainRequest): http.ClientRequest {
   });
 }
 
+/** A request whose caller still waits. Let go once settled: a stream may stay open long after its request. */
 interface Pending {
+  readonly request: PlainRequest;
+  readonly handOver: HandOver;
   readonly resolve: (response: Response | Promise<Response>) => void;
   readonly reject: (reason: unknown) => void;
 }
 
 function exchange(request: PlainRequest, handOver: HandOver): Promise<Response> {
-  return new Promise((resolve, reject) => start(request, handOver, { resolve, reject }));
+  return new Promise((resolve, reject) => start({ request, handOver, resolve, reject }));
 }
 
-function start(request: PlainRequest, handOver: HandOver, caller: Pending): void {
-  const { signal } = request;
+function start(waiting: Pending): void {
+  const { signal, method, url, body } = waiting.request;
   const sentAt = performance.now();
-  const sent = open(request);
-  // Let go once settled: through its resolve function the socket would keep an abandoned Response alive.
-  let pending: Pending | undefined = caller;
+  const sent = open(waiting.request);
+  // Nothing below may hold `waiting` itself: through its resolve function the socket would keep an abandoned
+  // Response alive, and with it the connection.
+  let pending: Pending | undefined = waiting;
   let received: ReplyBody | undefined;
 
   const settle = (): Pending | undefined => {
@@ -100,21 +104,23 @@ function start(request: PlainRequest, handOver: HandOver, caller: Pending): void
   sent.on('error', (error) => {
     if (received) return received.fail(error);
     release();
-    if (pending && wasStale(sent, error, performance.now() - sentAt))
-      settle()?.resolve(exchange(request, handOver));
-    else settle()?.reject(new TypeError('fetch failed', { cause: error }));
+    const caller = settle();
+    if (caller && wasStale(sent, error, performance.now() - sentAt)) {
+      caller.resolve(exchange(caller.request, caller.handOver));
+    } else caller?.reject(new TypeError('fetch failed', { cause: error }));
   });
   sent.on('response', (message) => {
+    const caller = settle();
+    if (!caller) return message.destroy();
     if (REDIRECTS.has(message.statusCode ?? 0) && message.headers.location !== undefined) {
       release();
       message.on('error', () => {}).destroy();
-      settle()?.resolve(handOver());
-      return;
+      return caller.resolve(caller.handOver());
     }
-    received = receive(message, request.method, release);
-    settle()?.resolve(replyOf(headOf(message, request.url), received));
+    received = receive(message, method, release);
+    caller.resolve(replyOf(headOf(message, url), received));
   });
-  sent.end(request.body?.bytes);
+  sent.end(body?.bytes);
 }
 
 /** The body of a reply, or `undefined` when a reply of this kind has none. */
