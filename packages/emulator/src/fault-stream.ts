@@ -113,7 +113,7 @@ function* dataOnly(events: Iterable<StreamEvent>, fault: Fault): Generator<Frame
     yield bare && made.kind === 'event' ? { ...made, name: null } : made;
     if (event.name !== 'ping') counted++;
   }
-  if (fault.id === 'cut-tool-input' && fault.then === 'cut') yield { kind: 'cut' };
+  if (fault.id === 'cut-tool-input' && fault.ending === 'cut') yield { kind: 'cut' };
 }
 
 function frame(name: string, data: JsonObject, { outputTokens }: StreamEvent): Frame {
@@ -216,7 +216,7 @@ function* withoutLastStop(events: Iterable<StreamEvent>): Generator<StreamEvent>
 /** Ends the stream in the middle of the first tool input: sends half of its deltas. */
 function* cutToolInput(
   events: Iterable<StreamEvent>,
-  { then = 'max_tokens' }: Fault,
+  { ending = 'max_tokens' }: Fault,
 ): Generator<StreamEvent> {
   const list = [...events];
   const inputs = list.flatMap((event, position) => (isInputDelta(event) ? [position] : []));
@@ -226,7 +226,7 @@ function* cutToolInput(
   const from = own[Math.floor(own.length / 2)];
   for (const [position, event] of list.entries()) {
     if (from !== undefined && position === from) yield halfDelta(event);
-    if (from !== undefined && position >= from && then !== 'max_tokens') return;
+    if (from !== undefined && position >= from && ending !== 'max_tokens') return;
     if (from !== undefined && position >= from && isInputDelta(event)) continue;
     yield withStopReason(event, 'max_tokens');
   }

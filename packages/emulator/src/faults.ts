@@ -49,7 +49,7 @@ export interface Fault {
   readonly message?: string;
   readonly stopReason?: string;
   /** What follows a cut tool input: a `max_tokens` stop, a cut socket, or a clean end. */
-  readonly then?: 'max_tokens' | 'cut' | 'end';
+  readonly ending?: 'max_tokens' | 'cut' | 'end';
   /** What is missing from a reply of the wrong shape. */
   readonly missing?: 'content' | 'usage' | 'everything';
 }
@@ -98,7 +98,7 @@ export const fault = {
     ...options,
   }),
   /** The last tool input stops half-way, then a `max_tokens` stop (default), a cut socket, or a clean end. */
-  cutToolInput: (options: { readonly then?: 'max_tokens' | 'cut' | 'end' } = {}): Fault => ({
+  cutToolInput: (options: { readonly ending?: 'max_tokens' | 'cut' | 'end' } = {}): Fault => ({
     id: 'cut-tool-input',
     ...options,
   }),

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { createEmulator } from '../src/index.ts';
 import { plain, post } from './api.ts';
 import type { Body } from './api.ts';
-import { req } from './requirements.ts';
 
 const user = (content: unknown): Body => ({ role: 'user', content });
 const assistant = (...content: Body[]): Body => ({ role: 'assistant', content });
@@ -47,24 +46,24 @@ function pngOf(width: number, height: number): string {
 }
 
 describe('messages', () => {
-  test(req('conversation/empty', 'names what is missing'), async () => {
+  test('[conversation/empty] names what is missing', async () => {
     expect(await check([])).toBe('messages: at least one message is required');
   });
 
-  test(req('conversation/first-user', 'unless it is a summary'), async () => {
+  test('[conversation/first-user] unless it is a summary', async () => {
     expect(await check([assistant(text('Hi')), user('Hi')])).toBe(
       'messages: first message must use the "user" role',
     );
     expect(await check([assistant({ type: 'compaction', content: 'Summary' }), user('Hi')])).toBe('ok');
   });
 
-  test(req('conversation/roles', 'and must be there'), async () => {
+  test('[conversation/roles] and must be there', async () => {
     expect(await check([{ role: 'tool', content: 'x' }])).toContain('messages.0.role: Input should be');
     expect(await check([{ content: 'x' }])).toBe('messages.0.role: Field required');
     expect(await check([{ role: 'user' }])).toBe('messages.0.content: Field required');
   });
 
-  test(req('conversation/merge', 'tool results included'), async () => {
+  test('[conversation/merge] tool results included', async () => {
     expect(await check([user('a'), user('b')])).toBe('ok');
     expect(
       await check([
@@ -77,7 +76,7 @@ describe('messages', () => {
     ).toBe('ok');
   });
 
-  test(req('conversation/empty-content', 'a user message never'), async () => {
+  test('[conversation/empty-content] a user message never', async () => {
     expect(await check([user('')])).toContain('messages.0: all messages must have non-empty content');
     expect(await check([user('a'), assistant(), user('b')])).toContain(
       'messages.1: all messages must have non-empty content',
@@ -85,7 +84,7 @@ describe('messages', () => {
     expect(await check([user('a'), assistant()], { model: 'claude-haiku-4-5' })).toBe('ok');
   });
 
-  test(req('conversation/empty-text', 'inside results too'), async () => {
+  test('[conversation/empty-text] inside results too', async () => {
     expect(await check([user([text('')])])).toBe('messages: text content blocks must be non-empty');
     expect(await check([user('a'), assistant(use('t1')), user([result('t1', [text('')])])])).toBe(
       'messages: text content blocks must be non-empty',
@@ -93,7 +92,7 @@ describe('messages', () => {
     expect(await check([user('a'), assistant(use('t1')), user([result('t1', '')])])).toBe('ok');
   });
 
-  test(req('conversation/unknown-user-block', 'and one without a type'), async () => {
+  test('[conversation/unknown-user-block] and one without a type', async () => {
     expect(await check([user([{ type: 'hologram' }])])).toContain(
       "messages.0.content.0: Input tag 'hologram'",
     );
@@ -101,7 +100,7 @@ describe('messages', () => {
     expect(await check([user(['x'])])).toContain('messages.0.content.0: Input should be');
   });
 
-  test(req('conversation/unknown-assistant-block', 'whatever they hold'), async () => {
+  test('[conversation/unknown-assistant-block] whatever they hold', async () => {
     expect(await check([user('a'), assistant({ type: 'hologram', depth: 3 }, text('x')), user('b')])).toBe(
       'ok',
     );
@@ -110,7 +109,7 @@ describe('messages', () => {
     );
   });
 
-  test(req('conversation/extra-member', 'known ones are typed'), async () => {
+  test('[conversation/extra-member] known ones are typed', async () => {
     expect(await check([user([{ ...text('x'), mood: 1 }])])).toBe(
       'messages.0.content.0.text.mood: Extra inputs are not permitted',
     );
@@ -122,7 +121,7 @@ describe('messages', () => {
     );
   });
 
-  test(req('version/assistant-document', 'a plain one too'), async () => {
+  test('[version/assistant-document] a plain one too', async () => {
     const document = { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'x' } };
     expect(await check([user('a'), assistant(document), user('b')])).toContain(
       '`document` blocks are not allowed in assistant messages',
@@ -130,7 +129,7 @@ describe('messages', () => {
     expect(await check([user([document])])).toBe('ok');
   });
 
-  test(req('version/user-citations', 'in a tool result as well'), async () => {
+  test('[version/user-citations] in a tool result as well', async () => {
     const cited = { ...text('x'), citations: [{ type: 'char_location', cited_text: 'x' }] };
     expect(await check([user([cited])])).toContain(
       '`citations` are not allowed on text blocks in user messages',
@@ -144,7 +143,7 @@ describe('messages', () => {
     expect(await check([user('a'), assistant(cited), user([{ ...text('x'), citations: [] }])])).toBe('ok');
   });
 
-  test(req('conversation/paused', 'also after its result, or text that follows'), async () => {
+  test('[conversation/paused] also after its result, or text that follows', async () => {
     expect(await check([user('a'), assistant(serverUse)])).toBe('ok');
     expect(await check([user('a'), assistant(serverUse, serverResult)])).toBe('ok');
     expect(await check([user('a'), assistant(serverUse, serverResult, text('so far'))])).toBe('ok');
@@ -155,32 +154,32 @@ describe('messages', () => {
 describe('system messages', () => {
   const talk = [user('a'), assistant(text('x')), user('b')];
 
-  test(req('system/model', 'Sonnet 5 does not'), async () => {
+  test('[system/model] Sonnet 5 does not', async () => {
     expect(await check([...talk, system('Be quick.')])).toBe('ok');
     expect(await check([...talk, system('Be quick.')], { model: 'claude-sonnet-5' })).toContain(
       "messages.3: role 'system' is not supported",
     );
   });
 
-  test(req('system/not-first', 'not even before a user message'), async () => {
+  test('[system/not-first] not even before a user message', async () => {
     expect(await check([system('x'), user('a')])).toContain('first message must use the "user" role');
   });
 
-  test(req('system/after-user', 'not after plain text of the assistant'), async () => {
+  test('[system/after-user] not after plain text of the assistant', async () => {
     expect(await check([user('a'), assistant(text('x')), system('y')])).toContain(
       'must follow a user message',
     );
     expect(await check([user('a'), assistant(serverUse), system('y')])).toBe('ok');
   });
 
-  test(req('system/before-assistant', 'not before a user message'), async () => {
+  test('[system/before-assistant] not before a user message', async () => {
     expect(await check([user('a'), system('y'), assistant(text('x')), user('b')])).toBe('ok');
     expect(await check([user('a'), system('y'), user('b')])).toContain(
       'must be followed by an assistant message',
     );
   });
 
-  test(req('system/text-only', 'with one it may add tools'), async () => {
+  test('[system/text-only] with one it may add tools', async () => {
     const change = [...talk, system([{ type: 'tool_removal', name: 'a' }])];
     expect(await check(change)).toContain('may hold only text');
     expect(await check([...talk, system([image(png)])])).toContain('may hold only text');
@@ -194,7 +193,7 @@ describe('system messages', () => {
 });
 
 describe('tool uses and results', () => {
-  test(req('tool-result/missing', 'all of them'), async () => {
+  test('[tool-result/missing] all of them', async () => {
     const message = await check([
       user('a'),
       assistant(use('t1'), use('t2'), use('t3')),
@@ -211,7 +210,7 @@ describe('tool uses and results', () => {
     );
   });
 
-  test(req('tool-result/extra', 'also of an earlier turn'), async () => {
+  test('[tool-result/extra] also of an earlier turn', async () => {
     expect(await check([user([result('t1')])])).toContain(
       'messages.0.content.0: unexpected `tool_use_id` found in `tool_result` blocks: t1.',
     );
@@ -228,7 +227,7 @@ describe('tool uses and results', () => {
     );
   });
 
-  test(req('tool-result/duplicate', 'over two messages too'), async () => {
+  test('[tool-result/duplicate] over two messages too', async () => {
     const message =
       'each `tool_use` must have a single result. Found multiple `tool_result` blocks with id: t1';
     expect(await check([user('a'), assistant(use('t1')), user([result('t1'), result('t1')])])).toBe(
@@ -239,7 +238,7 @@ describe('tool uses and results', () => {
     );
   });
 
-  test(req('tool-result/first', 'text may follow'), async () => {
+  test('[tool-result/first] text may follow', async () => {
     expect(await check([user('a'), assistant(use('t1')), user([text('x'), result('t1')])])).toContain(
       'immediately after: t1',
     );
@@ -253,13 +252,13 @@ describe('tool uses and results', () => {
     expect(await check([user('a'), assistant(use('t1')), user([result('t1'), text('x')])])).toBe('ok');
   });
 
-  test(req('tool-result/split', 'in any order'), async () => {
+  test('[tool-result/split] in any order', async () => {
     expect(
       await check([user('a'), assistant(use('t1'), use('t2')), user([result('t2')]), user([result('t1')])]),
     ).toBe('ok');
   });
 
-  test(req('tool-result/content', 'nothing else'), async () => {
+  test('[tool-result/content] nothing else', async () => {
     const contents = [
       undefined,
       null,
@@ -280,7 +279,7 @@ describe('tool uses and results', () => {
     );
   });
 
-  test(req('tool-result/open-server-tool', 'text only after it is closed'), async () => {
+  test('[tool-result/open-server-tool] text only after it is closed', async () => {
     const answer = user([result('t1'), text('x')]);
     expect(await check([user('a'), assistant(serverUse, use('t1')), answer])).toContain(
       'only `tool_result` blocks are allowed while a server tool use is pending',
@@ -288,7 +287,7 @@ describe('tool uses and results', () => {
     expect(await check([user('a'), assistant(serverUse, serverResult, use('t1')), answer])).toBe('ok');
   });
 
-  test(req('tool-result/programmatic', 'no images'), async () => {
+  test('[tool-result/programmatic] no images', async () => {
     const call = { ...use('t1'), caller: { type: 'code_execution_20260120', tool_id: 'srvtoolu_1' } };
     expect(await check([user('a'), assistant(call), user([result('t1', [text('x')])])])).toBe('ok');
     expect(await check([user('a'), assistant(call), user([result('t1'), text('x')])])).toContain(
@@ -299,7 +298,7 @@ describe('tool uses and results', () => {
     );
   });
 
-  test(req('tool-use/unique-ids', 'over turns too'), async () => {
+  test('[tool-use/unique-ids] over turns too', async () => {
     expect(await check([user('a'), assistant(use('t1'), use('t1')), user([result('t1')])])).toBe(
       'messages.1.content.1: `tool_use` ids must be unique',
     );
@@ -317,7 +316,7 @@ describe('tool uses and results', () => {
     );
   });
 
-  test(req('tool-use/input-object', 'not its JSON text'), async () => {
+  test('[tool-use/input-object] not its JSON text', async () => {
     expect(await check([user('a'), assistant(use('t1', '{}')), user([result('t1')])])).toBe(
       'messages.1.content.0.tool_use.input: Input should be a valid dictionary',
     );
@@ -325,7 +324,7 @@ describe('tool uses and results', () => {
 });
 
 describe('media and citations', () => {
-  test(req('media/image-type', 'read from its bytes'), async () => {
+  test('[media/image-type] read from its bytes', async () => {
     expect(await check([user([image(png)])])).toBe('ok');
     expect(await check([user([image(png, 'image/gif')])])).toContain(
       'does not appear to be a image/gif image',
@@ -338,7 +337,7 @@ describe('media and citations', () => {
     ).toBe('ok');
   });
 
-  test(req('media/image-size', 'more tokens for more pixels'), async () => {
+  test('[media/image-size] more tokens for more pixels', async () => {
     expect(await check([user([image(pngOf(8001, 10))])])).toContain('exceed max allowed size: 8000 pixels');
     expect(await check([user([image('A'.repeat(14_000_000))])])).toContain('image exceeds 10 MB maximum');
     const count = async (width: number, height: number, model: string): Promise<number> => {
@@ -356,7 +355,7 @@ describe('media and citations', () => {
     expect(await count(8000, 8000, 'claude-haiku-4-5')).toBeLessThan(1600);
   });
 
-  test(req('media/pdf', 'and its pages count'), async () => {
+  test('[media/pdf] and its pages count', async () => {
     const body = Buffer.from('%PDF-1.7\n<< /Type /Pages >> << /Type /Page >> << /Type /Page >>').toString(
       'base64',
     );
@@ -369,7 +368,7 @@ describe('media and citations', () => {
     );
   });
 
-  test(req('citations/all-or-none', 'search results count as well'), async () => {
+  test('[citations/all-or-none] search results count as well', async () => {
     const document = (enabled?: boolean): Body => ({
       type: 'document',
       source: { type: 'text', media_type: 'text/plain', data: 'x' },
@@ -381,7 +380,7 @@ describe('media and citations', () => {
     );
   });
 
-  test(req('format/citations', 'not even with a good schema'), async () => {
+  test('[format/citations] not even with a good schema', async () => {
     const document = {
       type: 'document',
       source: { type: 'text', media_type: 'text/plain', data: 'x' },
@@ -397,7 +396,7 @@ describe('media and citations', () => {
   });
 });
 
-test(req('context/edits', 'each by its own'), async () => {
+test('[context/edits] each by its own', async () => {
   const emulator = createEmulator();
   const edits = async (list: readonly Body[], betas: string): Promise<string> => {
     const answer = await post(

@@ -5,7 +5,6 @@ import { z } from 'zod';
 import { apiError, createEmulator, echo, reply, script, spendCapError, text, toolUse } from '../src/index.ts';
 import { clientOf, plain, post, scripted } from './api.ts';
 import type { Body } from './api.ts';
-import { req } from './requirements.ts';
 
 const params = {
   model: 'claude-sonnet-5-5',
@@ -14,7 +13,7 @@ const params = {
 };
 
 describe('errors', () => {
-  test(req('error/shape', 'with details where there are any'), async () => {
+  test('[error/shape] with details where there are any', async () => {
     const { emulator } = scripted([
       apiError(400, {
         message: 'no',
@@ -33,7 +32,7 @@ describe('errors', () => {
     expect(emulator.refusals).toEqual([]);
   });
 
-  test(req('error/statuses', 'and its class in the SDK'), async () => {
+  test('[error/statuses] and its class in the SDK', async () => {
     const expected: readonly (readonly [number, string, string])[] = [
       [400, 'invalid_request_error', 'BadRequestError'],
       [401, 'authentication_error', 'AuthenticationError'],
@@ -56,7 +55,7 @@ describe('errors', () => {
     }
   });
 
-  test(req('error/request-id', 'errors, models and counts too'), async () => {
+  test('[error/request-id] errors, models and counts too', async () => {
     const emulator = createEmulator();
     const paths: readonly (readonly [string, Body])[] = [
       ['/v1/messages', plain],
@@ -71,7 +70,7 @@ describe('errors', () => {
     expect(new Set(ids).size).toBe(4);
   });
 
-  test(req('error/retry-headers', 'either way'), async () => {
+  test('[error/retry-headers] either way', async () => {
     const emulator = createEmulator({
       respond: script([
         apiError(429, { retryAfter: 0 }),
@@ -89,7 +88,7 @@ describe('errors', () => {
     expect(emulator.requests.map(({ status }) => status)).toEqual([429, 529, 400, 200, 500]);
   });
 
-  test(req('limits/spend-cap', 'of either kind'), async () => {
+  test('[limits/spend-cap] of either kind', async () => {
     const { client } = scripted([spendCapError(), spendCapError('contract_spend_limit_reached')]);
     for (const code of ['enforced_spend_limit_reached', 'contract_spend_limit_reached']) {
       const error = await client.messages
@@ -102,7 +101,7 @@ describe('errors', () => {
 });
 
 describe('rate limits', () => {
-  test(req('limits/headers', 'rounded and dated'), async () => {
+  test('[limits/headers] rounded and dated', async () => {
     const answer = await post(createEmulator({ clock: () => Date.UTC(2026, 10, 20) }), plain);
     const headers = [...answer.headers].filter(([name]) => name.startsWith('anthropic-ratelimit'));
     expect(headers).toHaveLength(12);
@@ -115,7 +114,7 @@ describe('rate limits', () => {
     });
   });
 
-  test(req('limits/bucket', 'by the clock'), async () => {
+  test('[limits/bucket] by the clock', async () => {
     let now = 0;
     const emulator = createEmulator({ clock: () => now, rateLimits: { requestsPerMinute: 2 } });
     const statuses = async (count: number): Promise<number[]> => {
@@ -141,7 +140,7 @@ describe('rate limits', () => {
     expect((await post(emulator, plain)).error.message).toContain('output tokens per minute');
   });
 
-  test(req('limits/cache-reads', 'so a cached prompt fits again and again'), async () => {
+  test('[limits/cache-reads] so a cached prompt fits again and again', async () => {
     const emulator = createEmulator({
       clock: () => 0,
       respond: echo(),
@@ -158,7 +157,7 @@ describe('rate limits', () => {
 });
 
 describe('refusals and threads', () => {
-  test(req('refusal/stop-details', 'scripted or empty'), async () => {
+  test('[refusal/stop-details] scripted or empty', async () => {
     const stopDetails = { type: 'refusal', category: 'cyber', explanation: 'No.' };
     const { client } = scripted([
       reply(text('I'), { stopReason: 'refusal', stopDetails }),
@@ -174,7 +173,7 @@ describe('refusals and threads', () => {
     });
   });
 
-  test(req('refusal/free', 'one in the middle is'), async () => {
+  test('[refusal/free] one in the middle is', async () => {
     const { client, emulator } = scripted([
       reply([], { stopReason: 'refusal' }),
       reply('I', { stopReason: 'refusal' }),
@@ -185,7 +184,7 @@ describe('refusals and threads', () => {
     expect(emulator.bill.requests).toBe(1);
   });
 
-  test(req('threads/refused', 'to the full history'), async () => {
+  test('[threads/refused] to the full history', async () => {
     const emulator = createEmulator({ respond: script([reply(toolUse('add', { a: 1, b: 2 })), reply('3')]) });
     const add = betaZodTool({
       name: 'add',

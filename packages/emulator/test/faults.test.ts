@@ -10,11 +10,11 @@ import {
   text,
   toolUse,
 } from '../src/index.ts';
-import type { Emulator, Fault, ReplySpec } from '../src/index.ts';
+import type { Fault, ReplySpec } from '../src/index.ts';
 import { clientOf, eventsOf, plain, post } from './api.ts';
 import type { Body } from './api.ts';
-import { req } from './requirements.ts';
 
+const api = 'https://api.example/v1/messages';
 const params = {
   model: 'claude-sonnet-5-5',
   max_tokens: 1024,
@@ -24,11 +24,15 @@ const turn = (broken: Fault): ReplySpec =>
   reply([text('Let me look.'), toolUse('write', { path: 'a.txt', text: 'some text' })], { fault: broken });
 
 /** What a client that only reads sees: the events, the body, or how it broke. */
-async function observe(send: Emulator['fetch'], stream: boolean, timeoutMs: number): Promise<string> {
+async function observe(
+  send: (init: RequestInit) => Promise<Response>,
+  stream: boolean,
+  timeoutMs: number,
+): Promise<string> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(new Error('gave up')), timeoutMs);
   try {
-    const response = await send('/v1/messages', {
+    const response = await send({
       method: 'POST',
       headers: { authorization: 'Bearer k', 'anthropic-version': '2026-10-21' },
       body: JSON.stringify({ ...plain, stream }),
@@ -163,35 +167,29 @@ describe('every fault looks the same in memory and over HTTP', () => {
     expect(faultTable.map(({ make }) => make().id)).toEqual(faultTable.map(({ id }) => id));
   });
 
-  for (const { id, make } of faultTable) {
-    test.concurrent(id, async () => {
-      const waits = id.includes('stall');
-      const timeoutMs = id === 'ping-stall' ? 250 : waits ? 70 : 5000;
-      const spec = turn(quick[id] ?? make());
-      const emulator = createEmulator({ respond: () => spec });
-      await using server = await startEmulator({ respond: () => spec });
-      for (const [index, stream] of [true, false].entries()) {
-        const inMemory = await observe(
-          (path, init) => emulator.fetch(`https://api.example${String(path)}`, init),
-          stream,
-          timeoutMs,
-        );
-        const remote = await observe(
-          (path, init) => fetch(`${server.url}${String(path)}`, init),
-          stream,
-          timeoutMs + (waits ? 80 : 0),
-        );
-        const expected = looks[id][index] ?? '';
-        if (expected === '') expect(inMemory).toMatch(/^200 text\/event-stream: S\.\[d\]\[d{4000,}\]DE$/);
-        else expect(inMemory.replace(/\.{2,}/, '...')).toBe(expected);
-        expect(remote.replace(/\.{2,}/, '...')).toBe(overHttp[inMemory] ?? inMemory.replace(/\.{2,}/, '...'));
-      }
-    });
-  }
+  test.concurrent.each(faultTable)('$id', async ({ id, make }) => {
+    const waits = id.includes('stall');
+    const timeoutMs = id === 'ping-stall' ? 250 : waits ? 70 : 5000;
+    const spec = turn(quick[id] ?? make());
+    const emulator = createEmulator({ respond: () => spec });
+    await using server = await startEmulator({ respond: () => spec });
+    for (const [index, stream] of [true, false].entries()) {
+      const inMemory = await observe((init) => emulator.fetch(api, init), stream, timeoutMs);
+      const remote = await observe(
+        (init) => fetch(`${server.url}/v1/messages`, init),
+        stream,
+        timeoutMs + (waits ? 80 : 0),
+      );
+      const expected = looks[id][index] ?? '';
+      if (expected === '') expect(inMemory).toMatch(/^200 text\/event-stream: S\.\[d\]\[d{4000,}\]DE$/);
+      else expect(inMemory.replace(/\.{2,}/, '...')).toBe(expected);
+      expect(remote.replace(/\.{2,}/, '...')).toBe(overHttp[inMemory] ?? inMemory.replace(/\.{2,}/, '...'));
+    }
+  });
 });
 
 describe('faults in detail', () => {
-  test(req('stream/error', 'and the SDK throws its type'), async () => {
+  test('[stream/error] and the SDK throws its type', async () => {
     const emulator = createEmulator({
       respond: script([
         turn(fault.errorEvent({ afterEvents: 5 })),
@@ -229,7 +227,7 @@ describe('faults in detail', () => {
 
   test('a cut by bytes leaves so many bytes', async () => {
     const emulator = createEmulator({ respond: () => turn(fault.cut({ bytes: 500 })) });
-    const response = await emulator.fetch('https://api.example/v1/messages', {
+    const response = await emulator.fetch(api, {
       method: 'POST',
       headers: { authorization: 'Bearer k', 'anthropic-version': '2026-10-21' },
       body: JSON.stringify({ ...plain, stream: true }),
@@ -244,11 +242,9 @@ describe('faults in detail', () => {
   });
 
   test('a cut tool input ends in any of three ways', async () => {
-    const run = async (then: 'max_tokens' | 'cut' | 'end'): Promise<string> => {
-      const emulator = createEmulator({ respond: () => turn(fault.cutToolInput({ then })) });
-      const send: Emulator['fetch'] = (path, init) =>
-        emulator.fetch(`https://api.example${String(path)}`, init);
-      return observe(send, true, 1000);
+    const run = async (ending: 'max_tokens' | 'cut' | 'end'): Promise<string> => {
+      const emulator = createEmulator({ respond: () => turn(fault.cutToolInput({ ending })) });
+      return observe((init) => emulator.fetch(api, init), true, 1000);
     };
     expect(await run('max_tokens')).toBe('200 text/event-stream: S.[d][d]DE');
     expect(await run('cut')).toBe('200 text/event-stream: S.[d][d then terminated (UND_ERR_SOCKET)');
@@ -258,7 +254,7 @@ describe('faults in detail', () => {
     expect(message.stop_reason).toBe('max_tokens');
     const events = eventsOf((await post(emulator, { ...plain, stream: true })).text);
     const json = events
-      .map(({ data }) => (data['delta'] as Body | undefined)?.['partial_json'] ?? '')
+      .map(({ data }) => String((data['delta'] as { partial_json?: string } | undefined)?.partial_json ?? ''))
       .join('');
     expect(() => JSON.parse(json) as unknown).toThrow('JSON');
     expect(json.startsWith('{"path":"a.txt"')).toBe(true);
@@ -288,7 +284,7 @@ describe('faults in detail', () => {
     const emulator = createEmulator({ respond: script(specs) });
     const outcomes: string[] = [];
     for (let count = 0; count < specs.length; count++) {
-      await observe((path, init) => emulator.fetch(`https://api.example${String(path)}`, init), true, 1000);
+      await observe((init) => emulator.fetch(api, init), true, 1000);
       outcomes.push(emulator.requests[count]?.ended ?? '');
     }
     expect(outcomes).toEqual(['cut', 'cut', 'cut', 'complete']);

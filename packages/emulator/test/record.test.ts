@@ -94,8 +94,10 @@ describe('record and replay', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(header).toEqual({ format: 'pawl-recording', version: 1 });
-    expect(lines.map(({ number }) => number).sort()).toEqual([1, 2, 3, 4, 5]);
-    expect(Object.keys((lines[0]?.['request'] as { headers: object }).headers).sort()).toEqual([
+    expect(lines.map(({ number }) => Number(number)).toSorted((left, right) => left - right)).toEqual([
+      1, 2, 3, 4, 5,
+    ]);
+    expect(Object.keys((lines[0] as { request: { headers: object } }).request.headers).sort()).toEqual([
       'anthropic-version',
       'content-type',
     ]);
@@ -146,7 +148,7 @@ describe('record and replay', () => {
       await writeFile(here.file, content);
       return clientOn(replay({ file: here.file }).fetch)
         .messages.create(params)
-        .catch((error: { cause?: unknown }) => String(error.cause));
+        .catch((error: unknown) => String((error as Error).cause));
     };
     expect(await load('')).toContain('The recording is empty');
     expect(await load('{"format":"pawl-recording","version":2}\n')).toContain(

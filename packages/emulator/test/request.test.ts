@@ -2,13 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { createEmulator, reply, script } from '../src/index.ts';
 import { clientOf, plain, post, read, tool, credentials } from './api.ts';
 import type { Body } from './api.ts';
-import { req } from './requirements.ts';
 import type { ServerRequirement } from './requirements.ts';
 
 const user = (content: unknown): Body => ({ role: 'user', content });
 
 describe('credentials, version, betas', () => {
-  test(req('auth/bearer', 'and the SDK sends it so'), async () => {
+  test('[auth/bearer] and the SDK sends it so', async () => {
     const emulator = createEmulator();
     await clientOf(emulator).messages.create({
       model: 'claude-sonnet-5-5',
@@ -20,7 +19,7 @@ describe('credentials, version, betas', () => {
     ]);
   });
 
-  test(req('auth/x-api-key', 'instead'), async () => {
+  test('[auth/x-api-key] instead', async () => {
     const emulator = createEmulator({ apiKeys: ['key-2'] });
     expect((await post(emulator, plain, { authorization: undefined, 'x-api-key': 'key-2' })).status).toBe(
       200,
@@ -31,12 +30,12 @@ describe('credentials, version, betas', () => {
     });
   });
 
-  test(req('auth/missing', 'is refused before anything else'), async () => {
+  test('[auth/missing] is refused before anything else', async () => {
     const answer = await post(createEmulator(), 'not even json', { authorization: undefined });
     expect([answer.status, answer.error.type]).toEqual([401, 'authentication_error']);
   });
 
-  test(req('auth/no-echo', 'not even in an error'), async () => {
+  test('[auth/no-echo] not even in an error', async () => {
     const emulator = createEmulator({ apiKeys: ['other'] });
     const answer = await post(emulator, plain, {
       authorization: 'Bearer sk-ant-secret',
@@ -51,7 +50,7 @@ describe('credentials, version, betas', () => {
     expect(everything).not.toContain('sk-ant-secret');
   });
 
-  test(req('version/required', 'and must be a known one'), async () => {
+  test('[version/required] and must be a known one', async () => {
     const emulator = createEmulator();
     expect((await post(emulator, plain, { 'anthropic-version': undefined })).error.message).toBe(
       'anthropic-version: header is required',
@@ -59,7 +58,7 @@ describe('credentials, version, betas', () => {
     expect((await post(emulator, plain, { 'anthropic-version': '2020-01-01' })).status).toBe(400);
   });
 
-  test(req('version/sampling', 'older versions still take them'), async () => {
+  test('[version/sampling] older versions still take them', async () => {
     const emulator = createEmulator();
     for (const [name, value] of Object.entries({ temperature: 1, top_p: 1, top_k: 5 })) {
       const answer = await post(emulator, { ...plain, [name]: value });
@@ -70,7 +69,7 @@ describe('credentials, version, betas', () => {
     }
   });
 
-  test(req('beta/unknown', 'known ones and those of the option pass'), async () => {
+  test('[beta/unknown] known ones and those of the option pass', async () => {
     const emulator = createEmulator({ betas: ['house-2026-01-01'] });
     const beta = async (value: string): Promise<number> =>
       (await post(emulator, plain, { 'anthropic-beta': value })).status;
@@ -80,7 +79,7 @@ describe('credentials, version, betas', () => {
     expect(await beta('house-2026-01-01')).toBe(200);
   });
 
-  test(req('beta/members', 'with it they pass'), async () => {
+  test('[beta/members] with it they pass', async () => {
     const emulator = createEmulator();
     const body = { ...plain, context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } };
     expect((await post(emulator, body)).error.message).toBe(
@@ -329,15 +328,14 @@ function marked(ttl?: '5m' | '1h'): Body {
 }
 
 describe('requests that are refused', () => {
-  for (const [id, change, message] of refused) {
-    test(req(id, message), async () => {
-      const emulator = createEmulator();
-      const answer = await post(emulator, { ...plain, ...change });
-      expect([answer.status, answer.error.type]).toEqual([400, 'invalid_request_error']);
-      expect(answer.error.message).toContain(message);
-      expect(emulator.refusals.map((refusal) => refusal.message)).toEqual([answer.error.message]);
-    });
-  }
+  const cases = refused.map(([id, change, message]) => ({ id, change, message }));
+  test.each(cases)('[$id] $message', async ({ change, message }) => {
+    const emulator = createEmulator();
+    const answer = await post(emulator, { ...plain, ...change });
+    expect([answer.status, answer.error.type]).toEqual([400, 'invalid_request_error']);
+    expect(answer.error.message).toContain(message);
+    expect(emulator.refusals.map((refusal) => refusal.message)).toEqual([answer.error.message]);
+  });
 });
 
 describe('requests that pass', () => {
@@ -405,18 +403,18 @@ describe('requests that pass', () => {
 });
 
 describe('the shape of a request', () => {
-  test(req('request/not-json', 'nor an array'), async () => {
+  test('[request/not-json] nor an array', async () => {
     const emulator = createEmulator();
     for (const body of ['{"model":', '[]', '']) expect((await post(emulator, body)).status).toBe(400);
   });
 
-  test(req('request/too-large', 'is told by the edge'), async () => {
+  test('[request/too-large] is told by the edge', async () => {
     const body = { ...plain, messages: [user('x'.repeat(32 * 1024 * 1024))] };
     const answer = await post(createEmulator(), body);
     expect([answer.status, answer.error.type]).toEqual([413, 'request_too_large']);
   });
 
-  test(req('request/max-tokens-zero', 'without asking the model'), async () => {
+  test('[request/max-tokens-zero] without asking the model', async () => {
     const emulator = createEmulator({ respond: script([]) });
     const body = {
       ...plain,
@@ -433,7 +431,7 @@ describe('the shape of a request', () => {
     emulator.assertDone();
   });
 
-  test(req('request/prompt-too-long', 'with both numbers'), async () => {
+  test('[request/prompt-too-long] with both numbers', async () => {
     const answer = await post(createEmulator(), {
       ...plain,
       model: 'claude-haiku-4-5',
@@ -442,7 +440,7 @@ describe('the shape of a request', () => {
     expect(answer.error.message).toMatch(/^prompt is too long: 22\d{4} tokens > 200000 maximum$/);
   });
 
-  test(req('request/unknown-path', 'batches among them'), async () => {
+  test('[request/unknown-path] batches among them', async () => {
     const emulator = createEmulator();
     for (const path of ['/v1/messages/batches', '/v1/complete', '/']) {
       const answer = await post(emulator, plain, {}, path);
@@ -469,7 +467,7 @@ describe('the shape of a request', () => {
 });
 
 describe('models', () => {
-  test(req('models/unknown', 'as the seeds of old code have them'), async () => {
+  test('[models/unknown] as the seeds of old code have them', async () => {
     const emulator = createEmulator();
     for (const model of ['claude-haiku-4-20250514', 'gpt-4']) {
       const answer = await post(emulator, { ...plain, model });
@@ -480,7 +478,7 @@ describe('models', () => {
     }
   });
 
-  test(req('models/retired', 'are gone'), async () => {
+  test('[models/retired] are gone', async () => {
     const emulator = createEmulator();
     for (const model of [
       'claude-opus-4-1-20250805',
@@ -492,7 +490,7 @@ describe('models', () => {
     }
   });
 
-  test(req('models/list', 'through the SDK'), async () => {
+  test('[models/list] through the SDK', async () => {
     const client = clientOf(createEmulator());
     const first = await client.models.list({ limit: 5 });
     expect([first.data.length, first.has_more, first.data[0]?.id]).toEqual([5, true, 'claude-fable-5-2']);
@@ -504,7 +502,7 @@ describe('models', () => {
     expect(deprecated.data.map(({ id }) => id)).toEqual(['claude-sonnet-4-5-20250929']);
   });
 
-  test(req('models/retrieve', 'through the SDK'), async () => {
+  test('[models/retrieve] through the SDK', async () => {
     const client = clientOf(createEmulator());
     const model = await client.models.retrieve('claude-haiku-4-5');
     expect(model).toMatchObject({
@@ -535,7 +533,7 @@ describe('models', () => {
     expect(emulator.bill.usd).toBe(2);
   });
 
-  test(req('models/prefill', 'older models take it'), async () => {
+  test('[models/prefill] older models take it', async () => {
     const emulator = createEmulator();
     const body = { ...plain, messages: [user('Hi'), { role: 'assistant', content: 'The answer is' }] };
     expect((await post(emulator, body)).error.message).toContain(
@@ -544,7 +542,7 @@ describe('models', () => {
     expect((await post(emulator, { ...body, model: 'claude-haiku-4-5' })).status).toBe(200);
   });
 
-  test(req('models/inference-geo', 'global when nothing is asked for'), async () => {
+  test('[models/inference-geo] global when nothing is asked for', async () => {
     const emulator = createEmulator();
     const geo = async (change: Body): Promise<unknown> =>
       ((await post(emulator, { ...plain, ...change })).json['usage'] as Body)['inference_geo'];
@@ -555,7 +553,7 @@ describe('models', () => {
     ]).toEqual(['us', 'global', null]);
   });
 
-  test(req('models/fast', 'no beta needed on Opus 5.5, one on Opus 5'), async () => {
+  test('[models/fast] no beta needed on Opus 5.5, one on Opus 5', async () => {
     const emulator = createEmulator();
     const fast = { ...plain, model: 'claude-opus-5-5', speed: 'fast' };
     expect((await post(emulator, fast)).json['usage']).toMatchObject({ speed: 'fast' });

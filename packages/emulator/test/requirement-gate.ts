@@ -12,18 +12,15 @@ export interface Coverage {
 }
 
 /**
- * Compares the manifest with the ids that the `*.test.ts` files under the folders cite: as `[group/name]` in a title, with
- * `req('group/name', …)`, or as a literal in a table of cases. Only the first two can be unknown, and only in a group
- * that the manifest has.
+ * Compares the manifest with the ids that the `*.test.ts` files under the folders cite: as `[group/name]` in a title, or as a
+ * literal in a table of cases. Only the first can be unknown, and only in a group that the manifest has.
  */
 export async function requirementCoverage(
   holds: Requirement['holds'],
   folders: readonly string[],
 ): Promise<Coverage> {
   const texts = (await Promise.all(folders.map(testsIn))).flat();
-  const titled = new Set(
-    texts.flatMap((text) => matches(text, /\[([a-z0-9-]+\/[a-z0-9-]+)\]|\breq\(\s*'([^']+)'/g)),
-  );
+  const titled = new Set(texts.flatMap((text) => matches(text, /\[([a-z0-9-]+\/[a-z0-9-]+)\]/g)));
   const literal = new Set(texts.flatMap((text) => matches(text, /'([a-z0-9-]+\/[a-z0-9-]+)'/g)));
   const known = new Set(requirements.map(({ id }) => id));
   const groups = new Set([...known].map((id) => id.split('/')[0]));
@@ -35,7 +32,7 @@ export async function requirementCoverage(
 }
 
 function matches(text: string, pattern: RegExp): readonly string[] {
-  return [...text.matchAll(pattern)].map((found) => found[1] ?? found[2] ?? '');
+  return [...text.matchAll(pattern)].map((found) => found[1] ?? '');
 }
 
 async function testsIn(folder: string): Promise<readonly string[]> {

@@ -439,8 +439,3 @@ export type ServerRequirement = (typeof serverRules)[number]['id'];
 
 /** The id of a rule for clients. */
 export type ClientRequirement = (typeof clientRules)[number]['id'];
-
-/** A test title that cites a requirement. */
-export function req(id: ServerRequirement | ClientRequirement, title: string): string {
-  return `[${id}] ${title}`;
-}

@@ -16,7 +16,6 @@ import {
 import type { BlockSpec, ChunkOptions, ReplySpec } from '../src/index.ts';
 import { clientOf, eventsOf, plain, post, scripted } from './api.ts';
 import type { Body } from './api.ts';
-import { req } from './requirements.ts';
 
 const params = {
   model: 'claude-sonnet-5-5',
@@ -37,14 +36,14 @@ function deltas(events: ReturnType<typeof eventsOf>): readonly Body[] {
 }
 
 describe('the events of a stream', () => {
-  test(req('stream/content-type', 'with the request id before the first event'), async () => {
+  test('[stream/content-type] with the request id before the first event', async () => {
     const { emulator } = scripted([reply('Hi')]);
     const answer = await post(emulator, { ...plain, stream: true });
     expect(answer.headers.get('content-type')).toContain('text/event-stream');
     expect(answer.headers.get('request-id')).toBe(emulator.requests[0]?.id);
   });
 
-  test(req('stream/order', 'the whole sequence'), async () => {
+  test('[stream/order] the whole sequence', async () => {
     const events = await stream(
       reply([text('ab'), toolUse('grep', { pattern: 'x' })], { chunk: { size: 1000 } }),
     );
@@ -62,12 +61,12 @@ describe('the events of a stream', () => {
     ]);
   });
 
-  test(req('stream/event-line', 'in every frame'), async () => {
+  test('[stream/event-line] in every frame', async () => {
     for (const { event, data } of await stream(reply([thinking('a'), text('b'), toolUse('c')])))
       expect(event).toBe(data['type']);
   });
 
-  test(req('stream/start', 'before anything is known of the answer'), async () => {
+  test('[stream/start] before anything is known of the answer', async () => {
     const [first] = await stream(reply('Hi'));
     expect(first?.data['message']).toMatchObject({
       type: 'message',
@@ -77,12 +76,12 @@ describe('the events of a stream', () => {
       stop_reason: null,
       stop_sequence: null,
     });
-    const usage = (first?.data['message'] as Body)['usage'] as Body;
+    const { usage } = (first as { data: { message: { usage: Body } } }).data.message;
     expect(Number(usage['input_tokens'])).toBeGreaterThan(0);
     expect(usage['cache_creation']).toEqual({ ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 });
   });
 
-  test(req('stream/text', 'of the wanted size'), async () => {
+  test('[stream/text] of the wanted size', async () => {
     const events = await stream(reply(text('abcdefg'), { chunk: { size: 3 } }));
     expect(deltas(events)).toEqual([
       { type: 'text_delta', text: 'abc' },
@@ -91,7 +90,7 @@ describe('the events of a stream', () => {
     ]);
   });
 
-  test(req('stream/tool-input', 'raw text as it is, even when it is cut'), async () => {
+  test('[stream/tool-input] raw text as it is, even when it is cut', async () => {
     const events = await stream(
       reply([toolUse('write', '{"path": "a", "te')], { stopReason: 'max_tokens', chunk: { size: 10 } }),
     );
@@ -106,7 +105,7 @@ describe('the events of a stream', () => {
     expect(deltas(empty)).toEqual([]);
   });
 
-  test(req('stream/thinking', 'when the request asks for a summary'), async () => {
+  test('[stream/thinking] when the request asks for a summary', async () => {
     const events = await stream(reply([thinking('let me see')]), {
       thinking: { type: 'adaptive', display: 'summarized' },
     });
@@ -118,7 +117,7 @@ describe('the events of a stream', () => {
     });
   });
 
-  test(req('stream/thinking-omitted', 'by default on newer models, not on 4.6'), async () => {
+  test('[stream/thinking-omitted] by default on newer models, not on 4.6', async () => {
     expect(deltas(await stream(reply([thinking('let me see')]))).map(({ type }) => type)).toEqual([
       'signature_delta',
     ]);
@@ -131,7 +130,7 @@ describe('the events of a stream', () => {
     ]);
   });
 
-  test(req('stream/citations', 'after the text they belong to'), async () => {
+  test('[stream/citations] after the text they belong to', async () => {
     const citation = {
       type: 'char_location',
       cited_text: 'x',
@@ -146,7 +145,7 @@ describe('the events of a stream', () => {
     expect(message.content).toEqual([{ type: 'text', text: 'as x says', citations: [citation] }]);
   });
 
-  test(req('stream/compaction', 'through the beta client'), async () => {
+  test('[stream/compaction] through the beta client', async () => {
     const { client } = scripted([reply([compaction('what happened so far')], { stopReason: 'compaction' })]);
     const message = await client.beta.messages
       .stream({ ...params, betas: ['compact-2026-09-04'], compaction: { type: 'summarize' } })
@@ -159,7 +158,7 @@ describe('the events of a stream', () => {
     expect(deltas(raw)).toEqual([{ type: 'compaction_delta', content: 'x' }]);
   });
 
-  test(req('stream/whole-blocks', 'with no delta'), async () => {
+  test('[stream/whole-blocks] with no delta', async () => {
     const found = { type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] };
     const events = await stream(
       reply([
@@ -178,14 +177,14 @@ describe('the events of a stream', () => {
     expect(deltas(events).map(({ type }) => type)).toEqual(['input_json_delta']);
   });
 
-  test(req('stream/ping', 'unless they are switched off'), async () => {
+  test('[stream/ping] unless they are switched off', async () => {
     expect((await stream(reply('Hi'))).filter(({ event }) => event === 'ping')).toHaveLength(1);
     expect(
       (await stream(reply('Hi', { chunk: { pings: false } }))).filter(({ event }) => event === 'ping'),
     ).toHaveLength(0);
   });
 
-  test(req('stream/cumulative', 'and the last one is whole'), async () => {
+  test('[stream/cumulative] and the last one is whole', async () => {
     const spec = reply('x'.repeat(400), { chunk: { messageDeltas: 3 } });
     const events = (await stream(spec)).filter(({ event }) => event === 'message_delta');
     const outputs = events.map(({ data }) => Number((data['usage'] as Body)['output_tokens']));
@@ -216,7 +215,7 @@ const everything: readonly BlockSpec[] = [
 ];
 
 describe('the same reply', () => {
-  test(req('stream/same-content', 'in memory and over HTTP'), async () => {
+  test('[stream/same-content] in memory and over HTTP', async () => {
     const steps = Array.from({ length: 2 }, () => reply(everything));
     const { client, emulator } = scripted(steps);
     const streamed = await client.messages.stream(params).finalMessage();
@@ -234,7 +233,7 @@ describe('the same reply', () => {
     expect(emulator.refusals).toEqual([]);
   });
 
-  test(req('stream/bytes', 'for any cutting (property)'), async () => {
+  test('[stream/bytes] for any cutting (property)', async () => {
     const expected = (
       await scripted([reply(everything)])
         .client.messages.stream(params)

@@ -3,7 +3,6 @@ import { compaction, createEmulator, reply, script, text, thinking, toolUse } fr
 import type { EmulatorOptions } from '../src/index.ts';
 import { plain, post, tool } from './api.ts';
 import type { Body } from './api.ts';
-import { req } from './requirements.ts';
 
 const tools = [tool('a'), tool('b')];
 const start: Body = {
@@ -58,7 +57,7 @@ function editThinking(body: Body, change: Body): Body {
 const bound = 'bound to a different conversation';
 
 describe('thinking blocks', () => {
-  test(req('thinking/signed', 'over several turns'), async () => {
+  test('[thinking/signed] over several turns', async () => {
     const { next, send } = await turn();
     expect(await send(next)).toBe('ok');
     expect(await send(editThinking(next, { signature: 'c2lnbmVk' }))).toContain(
@@ -67,7 +66,7 @@ describe('thinking blocks', () => {
     expect(await send(editThinking(next, { signature: '' }))).toContain('Invalid `signature`');
   });
 
-  test(req('thinking/edited', 'whoever the organisation is'), async () => {
+  test('[thinking/edited] whoever the organisation is', async () => {
     for (const preservedThinking of ['new-organisation', 'old-organisation'] as const) {
       const { next, send } = await turn({ preservedThinking });
       expect(await send(editThinking(next, { thinking: 'another plan' }))).toContain(
@@ -76,14 +75,14 @@ describe('thinking blocks', () => {
     }
   });
 
-  test(req('thinking/system-changed', 'a string is the same as its one block'), async () => {
+  test('[thinking/system-changed] a string is the same as its one block', async () => {
     const { next, send } = await turn();
     expect(await send({ ...next, system: 'Be verbose.' })).toContain(bound);
     expect(await send({ ...next, system: undefined })).toContain(bound);
     expect(await send({ ...next, system: [{ type: 'text', text: 'Be brief.' }] })).toBe('ok');
   });
 
-  test(req('thinking/tools-changed', 'nor does a marker on one'), async () => {
+  test('[thinking/tools-changed] nor does a marker on one', async () => {
     const { next, send } = await turn();
     expect(await send({ ...next, tools: [...tools, tool('c')] })).toContain(bound);
     expect(await send({ ...next, tools: [tool('a', { x: { type: 'string' } }), tool('b')] })).toContain(
@@ -95,7 +94,7 @@ describe('thinking blocks', () => {
     ).toBe('ok');
   });
 
-  test(req('thinking/history-changed', 'even by one word'), async () => {
+  test('[thinking/history-changed] even by one word', async () => {
     const { next, send } = await turn();
     const messages = next['messages'] as Body[];
     expect(
@@ -115,7 +114,7 @@ describe('thinking blocks', () => {
     ).toBe('ok');
   });
 
-  test(req('thinking/markers-free', 'in any place'), async () => {
+  test('[thinking/markers-free] in any place', async () => {
     const { next, send } = await turn();
     const messages = next['messages'] as Body[];
     const marked = {
@@ -132,7 +131,7 @@ describe('thinking blocks', () => {
     expect(await send({ ...next, output_config: { effort: 'low' }, max_tokens: 99 })).toBe('ok');
   });
 
-  test(req('thinking/who', 'or for nobody, by the option'), async () => {
+  test('[thinking/who] or for nobody, by the option', async () => {
     const holds = async (
       model: string,
       preservedThinking: NonNullable<EmulatorOptions['preservedThinking']>,
@@ -152,12 +151,12 @@ describe('thinking blocks', () => {
     }
   });
 
-  test(req('thinking/other-model', 'whatever happened before them'), async () => {
+  test('[thinking/other-model] whatever happened before them', async () => {
     const { next, send } = await turn();
     expect(await send({ ...next, model: 'claude-opus-5-5', system: 'Changed.' })).toBe('ok');
   });
 
-  test(req('thinking/drop-block', 'with its beta'), async () => {
+  test('[thinking/drop-block] with its beta', async () => {
     const { next, send } = await turn();
     const drop = {
       ...next,
@@ -168,7 +167,7 @@ describe('thinking blocks', () => {
     expect(await send(drop, { 'anthropic-beta': 'thinking-binding-controls-2026-08-01' })).toBe('ok');
   });
 
-  test(req('thinking/counting', 'with the same message'), async () => {
+  test('[thinking/counting] with the same message', async () => {
     const { next } = await turn();
     const counted: Body = { ...next, system: 'Changed.' };
     delete counted['max_tokens'];

@@ -3,7 +3,6 @@ import { createEmulator, reply, script, serverToolUse, text, thinking } from '..
 import type { EmulatorOptions, Emulator } from '../src/index.ts';
 import { plain, post, scripted, tool, words } from './api.ts';
 import type { Body } from './api.ts';
-import { req } from './requirements.ts';
 
 type Numbers = readonly [input: number, read: number, write5m: number, write1h: number];
 
@@ -39,7 +38,7 @@ const user = (...content: Body[]): Body => ({ role: 'user', content });
 const big = words(1000);
 
 describe('usage', () => {
-  test(req('usage/fields', 'each of them'), async () => {
+  test('[usage/fields] each of them', async () => {
     const answer = await post(createEmulator(), plain);
     expect(Object.keys(answer.json['usage'] as Body).sort()).toEqual([
       'cache_creation',
@@ -60,7 +59,7 @@ describe('usage', () => {
     });
   });
 
-  test(req('usage/thinking', 'the text is omitted here'), async () => {
+  test('[usage/thinking] the text is omitted here', async () => {
     const { emulator } = scripted([reply([thinking('x'.repeat(400)), text('y')])]);
     const answer = await post(emulator, plain);
     expect(answer.json['usage']).toMatchObject({
@@ -69,7 +68,7 @@ describe('usage', () => {
     });
   });
 
-  test(req('usage/server-tools', 'and billed by the search'), async () => {
+  test('[usage/server-tools] and billed by the search', async () => {
     const { emulator } = scripted([
       reply(
         [serverToolUse('web_search'), serverToolUse('web_search'), serverToolUse('web_fetch'), text('x')],
@@ -83,7 +82,7 @@ describe('usage', () => {
     expect(emulator.bill.usd).toBe(0.02);
   });
 
-  test(req('usage/prompt-size', 'with tools and system too'), async () => {
+  test('[usage/prompt-size] with tools and system too', async () => {
     const { emulator, ask } = caching();
     const body: Body = {
       ...plain,
@@ -98,7 +97,7 @@ describe('usage', () => {
     expect([input > 0, read, write5m > 900, write1h > 1900]).toEqual([true, 0, true, true]);
   });
 
-  test(req('count/free', 'and leaves the cache and the script alone'), async () => {
+  test('[count/free] and leaves the cache and the script alone', async () => {
     const { emulator } = scripted([reply('Hi')]);
     const { max_tokens: _max, ...counted } = plain;
     const marked = { ...counted, cache_control: { type: 'ephemeral' } };
@@ -112,7 +111,7 @@ describe('usage', () => {
 });
 
 describe('the prompt cache', () => {
-  test(req('cache/write-then-read', 'and what is new is written'), async () => {
+  test('[cache/write-then-read] and what is new is written', async () => {
     const { ask } = caching();
     const first = user(block(big, '5m'));
     const [, , written] = await ask({ messages: [first] });
@@ -127,7 +126,7 @@ describe('the prompt cache', () => {
     expect([read, more > 0 && more < 40, input > 0 && input < 10]).toEqual([written, true, true]);
   });
 
-  test(req('cache/minimum', 'both numbers are 0 then'), async () => {
+  test('[cache/minimum] both numbers are 0 then', async () => {
     const { ask } = caching();
     const near = words(520);
     expect((await ask({ messages: [user(block(words(480), '5m'))] })).slice(1)).toEqual([0, 0, 0]);
@@ -137,7 +136,7 @@ describe('the prompt cache', () => {
     ]);
   });
 
-  test(req('cache/ttl', 'by the clock of the option'), async () => {
+  test('[cache/ttl] by the clock of the option', async () => {
     const { ask, pass } = caching();
     const short = { messages: [user(block(big, '5m'))] };
     const long = { system: [block(big, '1h')] };
@@ -156,7 +155,7 @@ describe('the prompt cache', () => {
     expect((await ask(long))[1]).toBe(0);
   });
 
-  test(req('cache/automatic', 'which moves with the conversation'), async () => {
+  test('[cache/automatic] which moves with the conversation', async () => {
     const { ask } = caching();
     const marker = { cache_control: { type: 'ephemeral' } };
     const turns = [user(block(big)), { role: 'assistant', content: 'Yes?' }, user(block('more'))];
@@ -165,7 +164,7 @@ describe('the prompt cache', () => {
     expect([input, read, more > 0]).toEqual([0, written, true]);
   });
 
-  test(req('cache/lookback', 'twenty blocks, or a run of any length'), async () => {
+  test('[cache/lookback] twenty blocks, or a run of any length', async () => {
     const { ask } = caching();
     const start = user(block(big, '5m'));
     const [, , size] = await ask({ messages: [start] });
@@ -195,7 +194,7 @@ describe('the prompt cache', () => {
     expect((await ask({ messages: calls }))[1]).toBe(size);
   });
 
-  test(req('cache/begun', 'a fan-out at once writes every time'), async () => {
+  test('[cache/begun] a fan-out at once writes every time', async () => {
     const steps = Array.from({ length: 4 }, () => reply('Hi', { delayMs: 20 }));
     const { ask } = caching({ respond: script(steps) });
     const body = { messages: [user(block(big, '5m'))] };
@@ -204,7 +203,7 @@ describe('the prompt cache', () => {
     expect((await ask(body))[1]).toBeGreaterThan(900);
   });
 
-  test(req('cache/separate', 'and there are no others'), async () => {
+  test('[cache/separate] and there are no others', async () => {
     const { ask } = caching();
     const body = { messages: [user(block(big, '5m'))] };
     await ask(body);
@@ -213,7 +212,7 @@ describe('the prompt cache', () => {
     expect((await ask(body))[1]).toBeGreaterThan(900);
   });
 
-  test(req('cache/invalidation', 'level by level'), async () => {
+  test('[cache/invalidation] level by level', async () => {
     const tools = [
       { ...tool('a', { x: { type: 'string', description: big } }), cache_control: { type: 'ephemeral' } },
     ];
@@ -239,7 +238,7 @@ describe('the prompt cache', () => {
     expect(await readAfter({ tools: [tool('b'), ...tools] })).toBe(0);
   });
 
-  test(req('cache/key-order', 'though it means the same'), async () => {
+  test('[cache/key-order] though it means the same', async () => {
     const { ask } = caching();
     const body = (properties: Body): Body => ({ tools: [tool('a', properties)], system: [block(big, '5m')] });
     await ask(body({ x: { type: 'string' }, y: { type: 'string' } }));
