@@ -27,7 +27,8 @@ export const scenario: Scenario = {
   name: 'imports',
   title: 'Import',
   method:
-    'The import of each package in a fresh process that has loaded nothing of it; the start of Node is not part.',
+    'The import of each package in a fresh process that has loaded nothing of it; the start of Node is not part. What a package loads ' +
+    'only when it is first used is not in these figures, but in those of the next section.',
   async run(bench) {
     const samples = await bench.interleave('imports', cases, bench.rounds(20));
     const base = samples['@anthropic-ai/sdk'];

@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { scenario as deltas } from './deltas.ts';
 import { scenario as eager } from './eager.ts';
+import { scenario as firstReply } from './first-reply.ts';
 import { scenario as fleet } from './fleet.ts';
 import { scenario as imports } from './imports.ts';
 import { scenario as packages } from './packages.ts';
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   eager,
   fleet,
   imports,
+  firstReply,
   types,
   packages,
 ];
