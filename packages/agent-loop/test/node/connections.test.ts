@@ -75,10 +75,11 @@ describe('kept-alive connections', () => {
       if (request.url === '/whole') response.end();
     });
     await (await httpFetch(`${server.origin}/whole`)).text();
-    const whole = await httpFetch(`${server.origin}/whole`);
-    await delay(20);
-    await whole.body?.cancel();
     await delay(5);
+    const arrived = once(httpAgent, 'free');
+    const whole = await httpFetch(`${server.origin}/whole`);
+    await arrived;
+    await whole.body?.cancel();
     const open = await httpFetch(`${server.origin}/open`);
     expect(server.connections()).toBe(1);
     await open.body?.cancel();
@@ -206,7 +207,7 @@ describe('nothing is left behind', () => {
       await drop((reply) => reply.body?.[Symbol.asyncIterator]().next());
       await drop((reply) => reply.body?.getReader().read());
     }
-    expect([server.sockets.size, getEventListeners(signal, 'abort').length]).toEqual([20, 20]);
+    expect(server.connections()).toBe(20);
     for (let i = 0; i < 50 && server.sockets.size > 0; i++) {
       await delay(10);
       collect();
