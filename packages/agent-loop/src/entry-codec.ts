@@ -83,7 +83,7 @@ export class EntryEncoder {
     hints += this.#call(fields, out);
     hints += this.#carry(entry.type, fields, out);
     hints += this.#time(fields['at'], out);
-    if (entry.type === 'reply') this.#meet(entry.message.content);
+    if (entry.type === 'reply') this.#meet(fields['message']);
     const { text, contentAt } = withContentLast(fields, out);
     return { text: hints + text, contentAt: contentAt < 0 ? -1 : contentAt + hints.length };
   }
@@ -149,8 +149,8 @@ export class EntryEncoder {
     return '';
   }
 
-  #meet(content: unknown): void {
-    forEachCall(content, (block) => {
+  #meet(message: unknown): void {
+    forEachCall(message, (block) => {
       const { id, name, input } = block;
       this.#open.set(id, { index: this.#calls, id, name, input });
       this.#calls += 1;
@@ -193,7 +193,7 @@ export class EntryDecoder {
     if (hints.call !== undefined) this.#fillCall(fields, type, hints.call);
     this.#fillCarried(fields, type);
     if (content !== undefined) fields['content'] = JSON.parse(content);
-    if (type === 'reply') this.#meet((fields['message'] as Fields | undefined)?.['content']);
+    if (type === 'reply') this.#meet(fields['message']);
     fields['seq'] = this.#seq;
     this.#seq += 1;
     return fields as unknown as Entry;
@@ -263,8 +263,8 @@ export class EntryDecoder {
     }
   }
 
-  #meet(content: unknown): void {
-    forEachCall(content, ({ id, name, input }) => {
+  #meet(message: unknown): void {
+    forEachCall(message, ({ id, name, input }) => {
       this.#open.set(this.#calls, { index: this.#calls, id, name, input });
       this.#calls += 1;
     });
@@ -377,7 +377,8 @@ interface CallBlock {
   readonly input: unknown;
 }
 
-function forEachCall(content: unknown, visit: (block: CallBlock) => void): void {
+function forEachCall(message: unknown, visit: (block: CallBlock) => void): void {
+  const content = (message as { content?: unknown } | null | undefined)?.content;
   if (!Array.isArray(content)) return;
   for (const block of content as readonly Partial<CallBlock>[])
     if (block?.type === 'tool_use' && typeof block.id === 'string') visit(block as CallBlock);

@@ -10,7 +10,7 @@ export interface StoreUnderTest {
   /** Another store over the same data, as another process would open it. A store that lives in memory gives itself. */
   reopen(): JournalStore | Promise<JournalStore>;
   /** Cleans up. */
-  close(): void | Promise<void>;
+  close(): void | PromiseLike<void>;
 }
 
 /** How the kit gets stores. */

@@ -1,0 +1,129 @@
+import { dirname } from 'node:path';
+import { JournalError } from '@pawl/agent-loop/store';
+import type { JournalDamage } from '@pawl/agent-loop/store';
+import type { FileSystem } from './file-system.ts';
+import { blobPath, epochsIn, segmentPath } from './layout.ts';
+import type { Seal } from './layout.ts';
+import { openSegment, scanSegment } from './segment.ts';
+import type { Extent, Segment } from './segment.ts';
+
+/** The segments that make up a session, in their order, and what is wrong with them. */
+export interface Chain {
+  readonly segments: readonly Segment[];
+  /** The highest epoch that has a file, 0 where there is none. */
+  readonly lastEpoch: number;
+  /** How many entries can be read, before the damage if there is any. */
+  readonly length: number;
+  readonly damage: JournalDamage | null;
+  readonly torn: JournalDamage | null;
+}
+
+/** Finds the segments of a session and scans them, except where an earlier look has done so. */
+export async function readChain(fs: FileSystem, directory: string, earlier?: Chain): Promise<Chain> {
+  const epochs = epochsIn(await fs.list(directory));
+  const links = await collectLinks(fs, directory, epochs);
+  const segments: Segment[] = [];
+  let { damage } = links;
+  let seq = 0;
+  for (const [index, link] of links.found.entries()) {
+    if (link.header.seq !== seq) {
+      damage = misplaced(link, seq);
+      break;
+    }
+    const next = links.found[index + 1]?.header;
+    const extent = next?.after ? { ...next.after, entries: next.seq - seq } : undefined;
+    const segment = takeOver(link, earlier, extent);
+    await scanSegment(fs, segment, extent);
+    segments.push(segment);
+    seq += segment.entries;
+    if (segment.damage) {
+      damage = segment.damage;
+      break;
+    }
+  }
+  const missing = await findMissingBlob(fs, directory, segments);
+  const torn = damage ? null : (segments.at(-1)?.torn ?? null);
+  const found = { segments, lastEpoch: epochs.at(-1) ?? 0 };
+  return missing ? { ...found, ...missing, torn: null } : { ...found, length: seq, damage, torn };
+}
+
+interface Links {
+  readonly found: readonly Segment[];
+  readonly damage: JournalDamage | null;
+}
+
+/** From the latest segment with a header, back along what each says of the one before. */
+async function collectLinks(fs: FileSystem, directory: string, epochs: readonly number[]): Promise<Links> {
+  const found: Segment[] = [];
+  let damage: JournalDamage | null = null;
+  let wanted: Seal | null = null;
+  for (const epoch of epochs.toReversed()) {
+    if (wanted && epoch > wanted.epoch) continue;
+    const path = segmentPath(directory, epoch);
+    const opening = await openSegment(fs, path);
+    if (opening.kind === 'newer') {
+      throw new JournalError(
+        'newer-version',
+        `The session was written by a newer version of pawl (format ${opening.version}): ${path}`,
+      );
+    }
+    const broken: JournalDamage | null = wanted ? judgeLink(wanted, epoch, opening.kind, path) : null;
+    if (broken || opening.kind === 'damage') {
+      // What is known of later segments does not help: entries are read from the beginning up to the damage.
+      found.length = 0;
+      damage = opening.kind === 'damage' ? opening.damage : broken;
+      wanted = null;
+    }
+    if (opening.kind !== 'segment') continue;
+    found.push(opening.segment);
+    wanted = opening.segment.header.after;
+    if (!wanted) break;
+  }
+  if (wanted) {
+    found.length = 0;
+    damage = missingSegment(segmentPath(directory, wanted.epoch), wanted.bytes);
+  }
+  return { found: found.toReversed(), damage };
+}
+
+function judgeLink(wanted: Seal, epoch: number, kind: string, path: string): JournalDamage | null {
+  if (epoch < wanted.epoch) return missingSegment(segmentPath(dirname(path), wanted.epoch), wanted.bytes);
+  if (kind === 'segment') return null;
+  return { where: path, from: 0, to: wanted.bytes, message: 'The segment has lost its header.' };
+}
+
+function missingSegment(where: string, bytes: number): JournalDamage {
+  return { where, from: 0, to: bytes, message: 'The segment is missing.' };
+}
+
+function misplaced({ path, bytes, header }: Segment, seq: number): JournalDamage {
+  const message = `The segment begins at position ${header.seq}, but the ones before it end at ${seq}.`;
+  return { where: path, from: 0, to: bytes, message };
+}
+
+/** What was scanned before need not be scanned again: segments only grow. */
+function takeOver(link: Segment, earlier: Chain | undefined, extent: Extent | undefined): Segment {
+  const known = earlier?.segments.find(({ path }) => path === link.path);
+  if (!known || known.damage || (extent && known.bytes > extent.bytes)) return link;
+  return { ...known, blobs: [...known.blobs] };
+}
+
+/** Entries are readable up to the first whose content is gone. */
+async function findMissingBlob(
+  fs: FileSystem,
+  directory: string,
+  segments: readonly Segment[],
+): Promise<{ length: number; damage: JournalDamage } | undefined> {
+  for (const { blobs } of segments) {
+    for (const { blob, seq } of blobs) {
+      const where = blobPath(directory, blob.hash);
+      const stat = await fs.stat(where);
+      if (stat?.size === blob.size) continue;
+      const message = stat
+        ? `The content of entry ${seq} has the wrong size.`
+        : `The content of entry ${seq} is missing.`;
+      return { length: seq, damage: { where, from: 0, to: blob.size, message } };
+    }
+  }
+  return undefined;
+}

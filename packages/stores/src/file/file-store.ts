@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { dirname, join, resolve } from 'node:path';
+import { checkJournalId, JournalError } from '@pawl/agent-loop/store';
+import type { JournalInfo, JournalStore } from '@pawl/agent-loop/store';
+import { makeDirectory } from './blob-folder.ts';
+import { asJournalError } from './file-journal.ts';
+import { codeOf } from './file-system.ts';
+import type { FileSystem } from './file-system.ts';
+import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
+import { nodeFileSystem } from './node-file-system.ts';
+import { openForReading, openForWriting } from './open-session.ts';
+
+/** How sessions are kept in files. */
+export interface FileStoreOptions {
+  /** Contents larger than this many bytes get a file of their own. Default 65536. */
+  readonly blobBytes?: number;
+  /** The file system. Default: this machine's. */
+  readonly fileSystem?: FileSystem;
+}
+
+const DEFAULT_BLOB_BYTES = 1 << 16;
+/** No session begins with a dot. */
+const TRASH = '.deleted-';
+
+/**
+ * Keeps each session in a folder of its own under `directory`, which is made when first needed. The format is described
+ * in docs/session-format.md. For file systems of this machine: over a network, two machines may both take themselves
+ * for the owner.
+ */
+export function fileStore(directory: string, options: FileStoreOptions = {}): JournalStore {
+  if (typeof directory !== 'string' || directory === '') {
+    throw new TypeError(`fileStore needs the path of a folder; got ${JSON.stringify(directory)}.`);
+  }
+  const { fileSystem: fs = nodeFileSystem, blobBytes = DEFAULT_BLOB_BYTES } = options;
+  if (!Number.isSafeInteger(blobBytes) || blobBytes < 1) {
+    throw new TypeError(
+      `blobBytes must be a whole number of bytes from 1 on; got ${JSON.stringify(blobBytes)}.`,
+    );
+  }
+  const root = resolve(directory);
+  return {
+    async open(id, { readonly = false } = {}) {
+      checkJournalId(id);
+      const place = { fs, root, directory: join(root, id), id, blobBytes };
+      try {
+        if (readonly) return await openForReading(place);
+        await makeRoot(fs, root);
+        return await openForWriting(place);
+      } catch (error) {
+        throw asJournalError(error, `The session ${JSON.stringify(id)} could not be opened`);
+      }
+    },
+    async list() {
+      try {
+        return await list(fs, root);
+      } catch (error) {
+        throw asJournalError(error, 'The sessions could not be listed');
+      }
+    },
+    async delete(id) {
+      checkJournalId(id);
+      try {
+        await remove(fs, root, id);
+      } catch (error) {
+        throw asJournalError(error, `The session ${JSON.stringify(id)} could not be deleted`);
+      }
+    },
+  };
+}
+
+/** Makes a folder and those above it, so that they survive a loss of power. */
+async function makeRoot(fs: FileSystem, path: string): Promise<void> {
+  if (await fs.stat(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeRoot(fs, parent);
+  if (await makeDirectory(fs, path)) await fs.syncDirectory(parent);
+}
+
+async function list(fs: FileSystem, root: string): Promise<readonly JournalInfo[]> {
+  const infos: JournalInfo[] = [];
+  for (const id of await namesIn(fs, root)) {
+    if (!isJournalId(id)) continue;
+    const info = await infoOf(fs, join(root, id), id);
+    if (info) infos.push(info);
+  }
+  return infos.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Undefined for what is no session: another folder, or one whose making was cut off. */
+async function infoOf(fs: FileSystem, directory: string, id: string): Promise<JournalInfo | undefined> {
+  const segments = epochsIn(await namesIn(fs, directory)).map((epoch) => segmentPath(directory, epoch));
+  const blobFolder = blobDirectory(directory);
+  const blobs = segments.length > 0 ? await namesIn(fs, blobFolder) : [];
+  let bytes = 0;
+  let createdAt = Number.POSITIVE_INFINITY;
+  let updatedAt = 0;
+  for (const path of [...segments, ...blobs.map((name) => join(blobFolder, name))]) {
+    const stat = await fs.stat(path);
+    if (!stat) continue;
+    bytes += stat.size;
+    createdAt = Math.min(createdAt, stat.createdAt);
+    updatedAt = Math.max(updatedAt, stat.updatedAt);
+  }
+  return bytes > 0 ? { id, bytes, createdAt, updatedAt } : undefined;
+}
+
+async function remove(fs: FileSystem, root: string, id: string): Promise<void> {
+  try {
+    // At once out of every reader's sight, and of its owner's, who is thereby fenced.
+    await fs.rename(join(root, id), join(root, `${TRASH}${randomUUID()}`));
+    await fs.syncDirectory(root);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  for (const name of await namesIn(fs, root)) if (name.startsWith(TRASH)) await empty(fs, join(root, name));
+}
+
+async function empty(fs: FileSystem, trash: string): Promise<void> {
+  const blobs = blobDirectory(trash);
+  for (const name of await namesIn(fs, blobs)) await ifThere(() => fs.unlink(join(blobs, name)));
+  await ifThere(() => fs.removeDirectory(blobs));
+  for (const name of await namesIn(fs, trash)) await ifThere(() => fs.unlink(join(trash, name)));
+  await ifThere(() => fs.removeDirectory(trash));
+}
+
+async function namesIn(fs: FileSystem, path: string): Promise<readonly string[]> {
+  try {
+    return await fs.list(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+async function ifThere(action: () => unknown): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+function isJournalId(name: string): boolean {
+  try {
+    checkJournalId(name);
+    return true;
+  } catch (error) {
+    if (error instanceof JournalError) return false;
+    throw error;
+  }
+}
