@@ -1,5 +1,6 @@
 import type { ContentBlockParam, Message, MessageParam, ToolUseBlock } from './api.ts';
 import type { Entry, ToolEndEvent } from './events.ts';
+import { isThinking, sendable, settleLastTurn } from './sendable.ts';
 
 type ResultParam = Extract<ContentBlockParam, { type: 'tool_result' }>;
 
@@ -58,7 +59,7 @@ export class Transcript {
   /** Adds a user message. What is still open before it is closed first. */
   continueWith(content: string | readonly ContentBlockParam[]): void {
     this.#closeOpenCalls();
-    this.#settlePausedTurn();
+    this.#settleLastTurn();
     this.#push({ role: 'user', content: content as string | ContentBlockParam[] });
   }
 
@@ -134,28 +135,10 @@ export class Transcript {
     return { role: 'user', content: this.#open.map((call) => resultOf(call, this.#ended.get(call.id))) };
   }
 
-  /**
-   * A paused turn that is not resumed leaves server calls without result, after which the API takes no user message.
-   * Such calls are taken out of it, and with them the client calls they made.
-   * See https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
-   */
-  #settlePausedTurn(): void {
-    const at = this.#messages.findLastIndex(({ role }) => role === 'assistant');
-    const turn = this.#messages[at];
-    if (!turn || typeof turn.content === 'string') return;
-    const settled = withoutOpenServerCalls(turn.content);
-    if (settled.length === turn.content.length) return;
-    const left = new Set(settled.map((block) => (block.type === 'tool_use' ? block.id : undefined)));
-    const after = this.#messages.splice(at).slice(1);
-    if (settled.length > 0) this.#messages.push({ role: 'assistant', content: settled });
-    for (const { role, content } of after) {
-      if (typeof content === 'string') {
-        this.#messages.push({ role, content });
-        continue;
-      }
-      const kept = content.filter((block) => block.type !== 'tool_result' || left.has(block.tool_use_id));
-      if (kept.length > 0) this.#messages.push({ role, content: kept } as MessageParam);
-    }
+  #settleLastTurn(): void {
+    const tail = settleLastTurn(this.#messages);
+    if (!tail) return;
+    this.#messages.splice(tail.from, Infinity, ...tail.settled);
     this.#reader?.rewrite();
   }
 
@@ -163,56 +146,6 @@ export class Transcript {
     this.#messages.push(message);
     this.#reader?.append(message);
   }
-}
-
-/** Stop reasons of replies that are whole. Any other may have cut the reply anywhere. */
-const WHOLE: ReadonlySet<string | null> = new Set([
-  'end_turn',
-  'tool_use',
-  'stop_sequence',
-  'pause_turn',
-  'compaction',
-]);
-
-/** The blocks of a reply that may be sent back: all of them, but for what the API refuses to read again. */
-function sendable(message: Message, broken: ReadonlySet<string>): ContentBlockParam[] {
-  const content = message.content.filter((block) => block.type !== 'text' || block.text.trim() !== '');
-  if (WHOLE.has(message.stop_reason)) return content as ContentBlockParam[];
-  const uncut = content.filter((block) => {
-    if (block.type === 'thinking') return Boolean(block.signature);
-    return !(block.type === 'tool_use' && broken.has(block.id));
-  });
-  return withoutTrailingThinking(withoutOpenServerCalls(uncut as ContentBlockParam[]));
-}
-
-/** Without calls of the server's tools that have no result, and without the client calls that these made. */
-function withoutOpenServerCalls(content: readonly ContentBlockParam[]): ContentBlockParam[] {
-  const answered = new Set(content.map((block) => ('tool_use_id' in block ? block.tool_use_id : undefined)));
-  const open = new Set<string>();
-  for (const block of content) if (isServerCall(block) && !answered.has(block.id)) open.add(block.id);
-  if (open.size === 0) return [...content];
-  return withoutTrailingThinking(
-    content.filter((block) => {
-      if (isServerCall(block)) return !open.has(block.id);
-      const caller =
-        block.type === 'tool_use' ? (block.caller as { tool_id?: string } | undefined) : undefined;
-      return caller?.tool_id === undefined || !open.has(caller.tool_id);
-    }),
-  );
-}
-
-function isServerCall(block: ContentBlockParam): block is Extract<typeof block, { type: 'server_tool_use' }> {
-  return block.type === 'server_tool_use' || (block.type as string) === 'mcp_tool_use';
-}
-
-/** A turn must not end in thinking. */
-function withoutTrailingThinking(content: ContentBlockParam[]): ContentBlockParam[] {
-  while (isThinking(content.at(-1))) content.pop();
-  return content;
-}
-
-function isThinking(block: ContentBlockParam | undefined): boolean {
-  return block?.type === 'thinking' || block?.type === 'redacted_thinking';
 }
 
 function resultOf(call: ToolUseBlock, end: ToolEndEvent | undefined): ResultParam {

@@ -5,6 +5,7 @@ import {
   type Agent,
   type AgentEvent,
   type AgentOptions,
+  type AgentStream,
   createAgent,
   type Entry,
   type MessageParam,
@@ -67,9 +68,15 @@ export interface Played {
   readonly messages: readonly MessageParam[];
 }
 
-/** Plays a run as a stream, reads it to the end, and checks that its journal folds into its messages. */
-export async function play(agent: Agent, input: RunInput = 'Go.', options: RunOptions = {}): Promise<Played> {
+/** Plays a run as a stream, reads it to the end, and checks that its journal folds into its messages. `meet` gets the stream first. */
+export async function play(
+  agent: Agent,
+  input: RunInput = 'Go.',
+  options: RunOptions = {},
+  meet: (stream: AgentStream<never>) => void = () => {},
+): Promise<Played> {
   const stream = agent.stream(input, options);
+  meet(stream);
   const events: AgentEvent[] = [];
   try {
     for await (const event of stream) events.push(event);
@@ -88,8 +95,10 @@ function played(
   error: RunError | undefined,
 ): Played {
   const messages = result?.messages ?? error?.messages ?? [];
-  expect(fold(events, options.messages)).toEqual(messages);
-  expect(entriesOf(events).map(({ seq }) => seq)).toEqual(entriesOf(events).map((_, index) => index));
+  const folded = fold(events, options.messages);
+  if (JSON.stringify(folded) !== JSON.stringify(messages)) expect(folded).toEqual(messages);
+  const astray = entriesOf(events).findIndex(({ seq }, index) => seq !== index);
+  expect(astray).toBe(-1);
   return { events, result, error, messages };
 }
 
@@ -126,7 +135,8 @@ export function expectStablePrefix({ requests }: Pick<Emulator, 'requests'>): vo
   const texts = requests.map(({ bodyText }) => bodyText);
   for (const [index, text] of texts.entries()) {
     const before = texts[index - 1];
-    if (before !== undefined) expect(text.slice(0, before.length - 2)).toBe(before.slice(0, -2));
+    if (before !== undefined && !text.startsWith(before.slice(0, -2)))
+      expect(text.slice(0, before.length - 2)).toBe(before.slice(0, -2));
   }
 }
 

@@ -259,7 +259,8 @@ describe.each([
 
 describe('pause_turn', () => {
   const search = serverToolUse('web_search', { query: 'pawl' }, { id: 'srvtoolu_1' });
-  const found = whole({ type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] });
+  const foundBy = (id: string) => whole({ type: 'web_search_tool_result', tool_use_id: id, content: [] });
+  const found = foundBy('srvtoolu_1');
   const tools = [{ type: 'web_search_20260318', name: 'web_search' }] as const;
 
   test('sends the reply back unchanged, without a user message, and goes on [stop-reason/pause-turn]', async () => {
@@ -300,10 +301,12 @@ describe('pause_turn', () => {
       steps: [
         ...[1, 2, 3].map((n) =>
           reply(
-            [thinking(`Step ${n}.`), serverToolUse('web_search', { query: `${n}` }, { id: `srvtoolu_${n}` })],
-            {
-              stopReason: 'pause_turn' as const,
-            },
+            [
+              ...(n > 1 ? [foundBy(`srvtoolu_${n - 1}`)] : []),
+              thinking(`Step ${n}.`),
+              serverToolUse('web_search', { query: `${n}` }, { id: `srvtoolu_${n}` }),
+            ],
+            { stopReason: 'pause_turn' },
           ),
         ),
         reply('Fine.'),
@@ -317,12 +320,16 @@ describe('pause_turn', () => {
     });
     const second = await play(set.agent, 'Without searching.', { messages: first.messages });
     // The call that was never answered is taken out, and the thinking that led to it alone.
-    expect(second.messages.map(({ role }) => role)).toEqual([
-      'user',
-      'assistant',
-      'assistant',
-      'user',
-      'assistant',
+    const kinds = second.messages.map(({ content }) =>
+      typeof content === 'string' ? content : content.map(({ type }) => type).join(),
+    );
+    expect(kinds).toEqual([
+      'Go.',
+      'thinking,server_tool_use',
+      'web_search_tool_result,thinking,server_tool_use',
+      'web_search_tool_result',
+      'Without searching.',
+      'text',
     ]);
     expect(second.result?.text).toBe('Fine.');
     expect(set.emulator.refusals).toEqual([]);
@@ -396,7 +403,7 @@ describe('refusal', () => {
   });
 });
 
-test('compaction keeps the summary and asks again [stop-reason/compaction] [stop-compaction]', async () => {
+test('compaction keeps the summary and asks again [stop-reason/compaction]', async () => {
   const set = stage({
     betas: ['compact-2026-01-12'],
     request: {
