@@ -142,13 +142,17 @@ const OWN_FIELDS: Readonly<Record<string, string>> = {
   input_schema: 'input',
 };
 
+// The form that is used most stands last: the compiler explains a wrong call by the last one.
+/** Gives a tool of the SDK an effect, resource keys, approval or limits. */
+export function defineTool(
+  runnable: RunnableTool & { readonly input?: never },
+  behaviour?: ToolBehaviour<unknown>,
+): Tool;
 /**
  * Defines a tool. The schema types the input of `run` and of every other callback; the API gets it as JSON Schema.
  * Throws a ConfigError for a bad name, an empty description, an unknown option, or a schema that is not of an object.
  */
 export function defineTool<const S extends Schema>(options: ToolOptions<S>): Tool<InferSchema<S>>;
-/** Gives a tool of the SDK an effect, resource keys, approval or limits. */
-export function defineTool(runnable: RunnableTool, behaviour?: ToolBehaviour<unknown>): Tool;
 export function defineTool(
   first: UntypedOptions | RunnableTool,
   behaviour: ToolBehaviour<unknown> = {},

@@ -19,7 +19,7 @@ function refusal(make: () => unknown): string {
 }
 
 const define = (change: object) => () => defineTool({ ...valid, ...change } as never);
-const create = (change: object) => () => createAgent({ model: 'claude-sonnet-5-5', ...change } as never);
+const create = (change: object) => () => createAgent({ model: 'claude-sonnet-5-5', ...change });
 
 describe('defineTool refuses', () => {
   test.each([

@@ -131,7 +131,7 @@ describe('beforeTool', () => {
 describe('afterTool', () => {
   test('replaces what the model reads, of errors too; the outcome stays', async () => {
     const { tool } = noted();
-    const seen: unknown[] = [];
+    const seen: [string, string, unknown][] = [];
     const broken = defineTool({
       name: 'broken',
       description: 'Fails.',
@@ -148,12 +148,12 @@ describe('afterTool', () => {
     };
     const { results, events } = await turnOf([tool, broken], [['note'], ['broken']], { hooks });
     expect(results).toEqual([answered('call_1', 'note: looked at'), failed('call_2', 'broken: looked at')]);
-    expect(seen.toSorted()).toEqual([
+    expect(seen.toSorted(([a], [b]) => a.localeCompare(b))).toEqual([
       ['broken', 'error', 'Error: boom'],
       ['note', 'ok', 'noted 1'],
     ]);
     const told = events.flatMap((event) => (event.type === 'tool-end' ? [event.content] : []));
-    expect(told.toSorted()).toEqual(['broken: looked at', 'note: looked at']);
+    expect(new Set(told)).toEqual(new Set(['broken: looked at', 'note: looked at']));
   });
 
   test('sees a call that timed out once, and not what it gives later', async () => {
@@ -214,7 +214,7 @@ describe('a hook that only observes ends the run where it throws', () => {
     const played = await play(set.agent);
     expect(endOf(played)).toBe('hook-failed');
     expect(played.error?.message).toBe(`The ${name} hook failed: boom`);
-    expect((played.error?.cause as Error).message).toBe('boom');
+    expect(played.error?.cause).toEqual(new Error('boom'));
     expect(story(played.events)).toEqual(events);
     expectSound(set);
   });

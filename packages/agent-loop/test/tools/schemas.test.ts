@@ -1,20 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { z as z3 } from 'zod/v3';
-import { createAgent, defineTool, RunError } from '../../src/index.ts';
+import { createAgent, defineTool, RunError, type Tool } from '../../src/index.ts';
 import { answered, answerOf, failed, turnOf } from '../support/agent-under-test.ts';
 import { stage } from '../loop/stage.ts';
 
 /** A tool that answers with the input it was given. */
-const mirror = <S extends Parameters<typeof defineTool>[0]>(input: unknown, more: object = {}): S =>
+const mirror = (input: unknown, more: object = {}): Tool =>
   defineTool({
     name: 'mirror',
     description: 'Gives back what it gets.',
     input: input as z.ZodObject,
-    run: (given: unknown) =>
-      JSON.stringify(given, (_, value: unknown) => (value instanceof Date ? 'a date' : value)),
+    run: (given) => JSON.stringify(given),
     ...more,
-  }) as unknown as S;
+  });
 
 /** The tool as the API is told of it. */
 async function sent(input: unknown): Promise<unknown> {
