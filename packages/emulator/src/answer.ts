@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts';
 import { faultyJson } from './fault-json.ts';
 import { faultyFrames } from './fault-stream.ts';
 import type { Fault } from './faults.ts';
-import { hash } from './hash.ts';
+import { hashOf } from './hash.ts';
 import type { JsonObject } from './json.ts';
 import { cutAtMaxTokens } from './max-tokens.ts';
 import { buildMessage } from './message.ts';
@@ -81,7 +81,7 @@ function send(state: EmulatorState, asked: Asked, spec: ReplySpec): Outcome {
   const { model, body } = prepared;
   const context = {
     // Ids must not repeat within a conversation, not even when another emulator with the same seed goes on with it.
-    random: createRandom(Number.parseInt(hash(`${state.random.next()} ${prepared.prefix}`).slice(0, 8), 16)),
+    random: createRandom(hashOf(`${state.random.next()} ${prepared.prefix}`), prepared.prefix),
     model: body.model,
     tokenFactor: model.tokenFactor,
     showThinking: showsThinking(body.thinking, model),

@@ -1,10 +1,11 @@
-import { hash } from './hash.ts';
+import { chain, hash, hashOf } from './hash.ts';
 import type { JsonObject } from './json.ts';
 import { asArray, asObject, asString, canonicalJson } from './json.ts';
 import { memo } from './memo.ts';
 import { withoutMarkers } from './message-facts.ts';
 import type { ModelSpec } from './model-spec.ts';
 import type { PreservedThinking } from './types.ts';
+import { pathOf } from './validate-conversation.ts';
 import type { Turn } from './validate-conversation.ts';
 
 /** Signs thinking blocks of the next reply and checks those of earlier ones. */
@@ -32,24 +33,31 @@ export function bindThinking(body: JsonObject, turns: readonly Turn[], options: 
   const prefixes = prefixHashes(body, turns);
   const last = turns.at(-1)?.role === 'assistant' ? turns.length - 1 : turns.length;
   return {
-    prefix: prefixes[last] ?? '',
-    sign: (text) => encode([options.model.id, prefixes[last] ?? '', hash(text)]),
+    prefix: nameOf(prefixes[last]),
+    sign: (text) => encode([options.model.id, nameOf(prefixes[last]), hash(text)]),
     check: () => checkTurns(turns, prefixes, options),
   };
 }
 
 /** For each turn, and for the one to come, the hash of what is before it. */
-function prefixHashes(body: JsonObject, turns: readonly Turn[]): readonly string[] {
-  const base = hash(`${systemText(body['system'])}|${toolHashes(body['tools'])}`);
-  const prefixes: string[] = [];
+function prefixHashes(body: JsonObject, turns: readonly Turn[]): readonly number[] {
+  const base = hashOf(`${systemText(body['system'])}|${toolHashes(body['tools'])}`);
+  const prefixes: number[] = [];
   let prefix = base;
   for (const turn of turns) {
     prefixes.push(prefix);
-    prefix = hash(prefix + turn.role);
-    for (const block of turn.blocks)
-      prefix = hash((block.type === 'compaction' ? base : prefix) + block.hash);
+    prefix = chain(prefix, roleHash(turn.role));
+    for (const { facts } of turn.blocks)
+      prefix = chain(facts.type === 'compaction' ? base : prefix, facts.hash);
   }
-  return [...prefixes, prefix];
+  prefixes.push(prefix);
+  return prefixes;
+}
+
+const roleHash = memo(hashOf);
+
+function nameOf(prefix: number | undefined): string {
+  return (prefix ?? 0).toString(36);
 }
 
 function systemText(system: unknown): string {
@@ -68,7 +76,7 @@ const toolHash = memo((json) => hash(canonicalJson(withoutMarkers(asObject(JSON.
 
 function checkTurns(
   turns: readonly Turn[],
-  prefixes: readonly string[],
+  prefixes: readonly number[],
   options: BindingOptions,
 ): string | undefined {
   if (options.mode === 'off') return undefined;
@@ -77,12 +85,12 @@ function checkTurns(
   // Blocks before the last summary are not read any more.
   const from = Math.max(
     0,
-    turns.findLastIndex(({ blocks }) => blocks.some(({ type }) => type === 'compaction')),
+    turns.findLastIndex(({ blocks }) => blocks.some(({ facts }) => facts.type === 'compaction')),
   );
   for (let index = from; index < turns.length; index++) {
     const turn = turns[index];
     if (turn?.role !== 'assistant') continue;
-    const isSummary = turn.blocks.some(({ type }) => type === 'compaction');
+    const isSummary = turn.blocks.some(({ facts }) => facts.type === 'compaction');
     const expected = isSummary ? undefined : prefixes[index];
     const problem = checkTurn(turn, { expected, isLatest: index === latest, binds }, options);
     if (problem !== undefined) return problem;
@@ -92,7 +100,7 @@ function checkTurns(
 
 interface Place {
   /** Undefined where the prefix is not checked. */
-  readonly expected: string | undefined;
+  readonly expected: number | undefined;
   readonly isLatest: boolean;
   readonly binds: boolean;
 }
@@ -102,8 +110,10 @@ function checkTurn(
   { expected, isLatest, binds }: Place,
   { model, drops }: BindingOptions,
 ): string | undefined {
-  for (const { thinking, path } of turn.blocks) {
+  for (const block of turn.blocks) {
+    const { thinking } = block.facts;
     if (!thinking) continue;
+    const path = pathOf(block);
     const parts = decode(thinking.signature);
     if (!parts) return `${path}: Invalid \`signature\` in \`thinking\` block`;
     const [signer, prefix, content] = parts;
@@ -115,7 +125,7 @@ function checkTurn(
       }
       if (binds) return `${path}: Invalid \`signature\` in \`thinking\` block`;
     }
-    if (binds && !drops && expected !== undefined && prefix !== expected) {
+    if (binds && !drops && expected !== undefined && prefix !== nameOf(expected)) {
       return `${path}: Invalid \`signature\` in \`thinking\` block: the block is bound to a different conversation. The system prompt, the tools or an earlier message changed since it was made.`;
     }
   }

@@ -1,8 +1,10 @@
+const high = 2 ** 32;
+
 /**
- * A 64-bit hash as 16 hex digits: two multiplicative lanes over the UTF-16 units, each finished with a shift-xor mix.
- * It tells texts apart and is the same in every process; it is no protection against someone who wants a collision.
+ * A 53-bit hash of a text: two multiplicative lanes over the UTF-16 units, each finished with a shift-xor mix. It tells
+ * texts apart and is the same in every process; it is no protection against someone who wants a collision.
  */
-export function hash(text: string): string {
+export function hashOf(text: string): number {
   let left = 0x2c1b3c6d;
   let right = 0x297a2d39;
   for (let index = 0; index < text.length; index++) {
@@ -10,7 +12,19 @@ export function hash(text: string): string {
     left = Math.imul(left ^ unit, 0x01000193);
     right = Math.imul(right ^ unit, 0x85ebca6b) ^ (right >>> 13);
   }
-  return hex(mix(left ^ text.length)) + hex(mix(right ^ left));
+  return join(mix(left ^ text.length), mix(right ^ left));
+}
+
+/** The hash of a sequence that goes on with one more item. */
+export function chain(prefix: number, item: number): number {
+  const left = Math.imul((prefix >>> 0) ^ Math.imul(item >>> 0, 0x9e3779b1), 0x01000193);
+  const right = Math.imul(((prefix / high) >>> 0) ^ Math.imul((item / high) >>> 0, 0xc2b2ae35), 0x85ebca6b);
+  return join(mix(left ^ (right >>> 7)), mix(right ^ left ^ (item >>> 0)));
+}
+
+/** The hash as text. */
+export function hash(text: string): string {
+  return hashOf(text).toString(36);
 }
 
 function mix(value: number): number {
@@ -19,6 +33,6 @@ function mix(value: number): number {
   return second ^ (second >>> 16);
 }
 
-function hex(value: number): string {
-  return (value >>> 0).toString(16).padStart(8, '0');
+function join(left: number, right: number): number {
+  return (left >>> 0) + (right & 0x1fffff) * high;
 }

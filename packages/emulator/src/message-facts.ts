@@ -1,5 +1,5 @@
 import { checkBlock } from './content-schema.ts';
-import { hash } from './hash.ts';
+import { hashOf } from './hash.ts';
 import type { JsonObject } from './json.ts';
 import { asArray, asObject, asString, canonicalJson, isObject } from './json.ts';
 import { memo } from './memo.ts';
@@ -9,9 +9,9 @@ import { measureDocument, measureImage } from './media.ts';
 export interface BlockFacts {
   readonly type: string;
   /** Of the block without its cache marker, whatever its key order. */
-  readonly hash: string;
+  readonly hash: number;
   /** The same with the key order as sent: the prompt cache sees bytes. */
-  readonly exactHash: string;
+  readonly exactHash: number;
   readonly characters: number;
   /** Tokens of images and pages, for models since 4.7 and for older ones. */
   readonly media: { readonly high: number; readonly low: number };
@@ -32,11 +32,25 @@ export interface BlockFacts {
   readonly hasTextCitations: boolean;
 }
 
+/** What the blocks of a message add up to, so that checks of a whole conversation need not visit each block. */
+export interface MessageTotals {
+  readonly images: number;
+  readonly pages: number;
+  /** Some document or search result has its citations on; some has them off. */
+  readonly citing: boolean;
+  readonly notCiting: boolean;
+  readonly hasEmptyText: boolean;
+  /** Index of the first block with citations in its text, or -1. */
+  readonly citedAt: number;
+  readonly markers: readonly ('5m' | '1h')[];
+}
+
 /** What is known of one message; computed once for each distinct message and shared between requests. */
 export interface MessageFacts {
   readonly role: string;
   readonly blocks: readonly BlockFacts[];
   readonly hasSystemExtras: boolean;
+  readonly totals: MessageTotals;
   /** The first violation, its path relative to the message, or undefined. */
   readonly problem: string | undefined;
 }
@@ -49,7 +63,7 @@ export function messageFacts(message: unknown): MessageFacts {
 }
 
 function readMessage(message: unknown): MessageFacts {
-  const empty = { role: '', blocks: [], hasSystemExtras: false };
+  const empty = { role: '', blocks: [], hasSystemExtras: false, totals: totalsOf([]) };
   if (!isObject(message)) return { ...empty, problem: ': Input should be a valid dictionary' };
   const { role, content, ...extras } = message;
   if (role !== 'user' && role !== 'assistant' && role !== 'system') {
@@ -68,7 +82,25 @@ function readMessage(message: unknown): MessageFacts {
   const blocks = list.map((block) => blockFacts(asObject(block)));
   const hasSystemExtras =
     role === 'system' && (Object.keys(extras).length > 0 || blocks.some(({ type }) => type !== 'text'));
-  return { role, blocks, hasSystemExtras, problem: extraProblem(role, extras) ?? firstProblem(list, role) };
+  return {
+    role,
+    blocks,
+    hasSystemExtras,
+    totals: totalsOf(blocks),
+    problem: extraProblem(role, extras) ?? firstProblem(list, role),
+  };
+}
+
+function totalsOf(blocks: readonly BlockFacts[]): MessageTotals {
+  return {
+    images: blocks.reduce((sum, { images }) => sum + images, 0),
+    pages: blocks.reduce((sum, { pages }) => sum + pages, 0),
+    citing: blocks.some(({ citing }) => citing === true),
+    notCiting: blocks.some(({ citing }) => citing === false),
+    hasEmptyText: blocks.some(({ isEmptyText }) => isEmptyText),
+    citedAt: blocks.findIndex(({ hasTextCitations }) => hasTextCitations),
+    markers: blocks.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl])),
+  };
 }
 
 const systemExtras = new Set(['clear_at', 'output_config']);
@@ -128,8 +160,8 @@ function blockFacts(block: JsonObject): BlockFacts {
   }
   return {
     type,
-    hash: hash(canonicalJson(plain)),
-    exactHash: hash(JSON.stringify(plain)),
+    hash: hashOf(canonicalJson(plain)),
+    exactHash: hashOf(JSON.stringify(plain)),
     characters: characters(block),
     media,
     images,

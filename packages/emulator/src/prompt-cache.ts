@@ -1,4 +1,4 @@
-import type { Position, Prompt } from './prompt.ts';
+import type { Marker, Prompt } from './prompt.ts';
 import type { PromptTokens } from './usage.ts';
 
 /** How a prompt is served from the cache. */
@@ -40,17 +40,14 @@ export function createPromptCache(clock: () => number): PromptCache {
   };
   return {
     plan: (owner, prompt, minTokens) => {
-      const { positions } = prompt;
-      const keyOf = (index: number): string => `${owner} ${positions[index]?.prefix ?? ''}`;
-      const marked = positions.flatMap(({ ttl, tokens }, index) =>
-        ttl !== undefined && tokens >= minTokens ? [index] : [],
-      );
-      const hit = highestHit(positions, marked, (index) => has(keyOf(index)));
+      const keyOf = (index: number): string => `${owner} ${prompt.prefixes[index] ?? 0}`;
+      const markers = prompt.markers.filter(({ index }) => (prompt.totals[index] ?? 0) >= minTokens);
+      const hit = highestHit(prompt, markers, (index) => has(keyOf(index)));
       return {
-        tokens: divide(prompt, marked, hit),
+        tokens: divide(prompt, markers, hit),
         commit: () => {
           if (hit >= 0) touch(keyOf(hit));
-          for (const index of marked) store(keyOf(index), lifetimes[positions[index]?.ttl ?? '5m']);
+          for (const { index, ttl } of markers) store(keyOf(index), lifetimes[ttl]);
         },
       };
     },
@@ -59,32 +56,31 @@ export function createPromptCache(clock: () => number): PromptCache {
 
 /** The last place whose prefix is cached, looked for from each marker backwards; -1 when there is none. */
 function highestHit(
-  positions: readonly Position[],
-  marked: readonly number[],
+  { runs }: Prompt,
+  markers: readonly Marker[],
   isCached: (index: number) => boolean,
 ): number {
   let best = -1;
-  for (const marker of marked) {
+  for (const marker of markers) {
     let seen = 0;
-    for (let index = marker; index > best && seen < lookback; index--) {
+    for (let index = marker.index; index > best && seen < lookback; index--) {
       if (isCached(index)) {
         best = index;
         break;
       }
-      const run = positions[index]?.run;
-      if (run === undefined || run !== positions[index - 1]?.run) seen++;
+      const run = runs[index];
+      if (run === undefined || run !== runs[index - 1]) seen++;
     }
   }
   return best;
 }
 
 /** Read up to the hit, written from there to the last marker (1h up to the last 1h marker), plain after it. */
-function divide({ positions, tokens }: Prompt, marked: readonly number[], hit: number): PromptTokens {
-  const upTo = (index: number | undefined): number =>
-    index === undefined ? 0 : (positions[index]?.tokens ?? 0);
+function divide({ totals, tokens }: Prompt, markers: readonly Marker[], hit: number): PromptTokens {
+  const upTo = (index: number | undefined): number => (index === undefined ? 0 : (totals[index] ?? 0));
   const read = upTo(hit);
-  const long = Math.max(read, upTo(marked.findLast((index) => positions[index]?.ttl === '1h')));
-  const last = Math.max(long, upTo(marked.at(-1)));
+  const long = Math.max(read, upTo(markers.findLast(({ ttl }) => ttl === '1h')?.index));
+  const last = Math.max(long, upTo(markers.at(-1)?.index));
   return { input: tokens - last, read, write5m: last - long, write1h: long - read };
 }
 

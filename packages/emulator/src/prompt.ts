@@ -1,27 +1,30 @@
-import { hash } from './hash.ts';
+import { chain, hashOf } from './hash.ts';
 import type { JsonObject } from './json.ts';
 import { asArray, asObject, asString, shown } from './json.ts';
+import { memo } from './memo.ts';
 import type { BlockFacts, MessageFacts } from './message-facts.ts';
 import { ttlOf, withoutMarkers } from './message-facts.ts';
-import { memo } from './memo.ts';
 import type { ModelSpec } from './model-spec.ts';
 import { tokensOf } from './tokens.ts';
 
-/** One cacheable place of a prompt, in prefix order. */
-export interface Position {
-  /** Of the prompt up to and including this place. */
-  readonly prefix: string;
-  /** Tokens of the prompt up to and including this place. */
-  readonly tokens: number;
-  /** Lifetime asked for by the marker here, if there is one. */
-  readonly ttl: '5m' | '1h' | undefined;
-  /** Neighbours of one run count as one place in the lookback. */
-  readonly run: 'tool_use' | 'tool_result' | undefined;
+/** Lifetime of a cache entry. */
+export type Ttl = '5m' | '1h';
+
+/** A place where a cache entry is asked for. */
+export interface Marker {
+  readonly index: number;
+  readonly ttl: Ttl;
 }
 
-/** A prompt as the cache and the token count see it. */
+/** A prompt as the cache and the token count see it: what can be cached, place by place in prefix order. */
 export interface Prompt {
-  readonly positions: readonly Position[];
+  /** For each place the hash of the prompt up to and including it. */
+  readonly prefixes: readonly number[];
+  /** For each place the tokens of the prompt up to and including it. */
+  readonly totals: readonly number[];
+  /** For each place the kind of run it is in: neighbours of one run count as one place in the lookback. */
+  readonly runs: readonly ('tool_use' | 'tool_result' | undefined)[];
+  readonly markers: readonly Marker[];
   readonly tokens: number;
 }
 
@@ -42,40 +45,52 @@ const messageOverhead = 4;
  * choice, images, thinking and effort at the messages.
  */
 export function layOut(body: JsonObject, messages: readonly MessageFacts[], model: ModelSpec): Prompt {
-  const tape = createTape(hash(model.id), model.tokenFactor);
+  const tape = createTape(hashOf(model.id), model.tokenFactor);
   layOutTools(tape, body, model);
-  const citing = messages.some(({ blocks }) => blocks.some((block) => block.citing === true));
-  tape.mix(`system ${shown(body['speed'] ?? 'standard')} ${citing}`);
+  const citing = messages.some(({ totals }) => totals.citing);
+  tape.mix(hashOf(`system ${shown(body['speed'] ?? 'standard')} ${citing}`));
   layOutSystem(tape, body['system']);
-  tape.mix(`messages ${messagesLevel(body, messages)}`);
+  tape.mix(hashOf(`messages ${messagesLevel(body, messages)}`));
   layOutMessages(tape, messages, model);
-  return {
-    positions: withAutomaticMarker(tape.positions, ttlOf(body), messages),
-    tokens: tape.positions.at(-1)?.tokens ?? 0,
-  };
+  const automatic = ttlOf(body);
+  if (automatic !== undefined) addAutomaticMarker(tape, automatic, messages);
+  return { ...tape.prompt, tokens: tape.prompt.totals.at(-1) ?? 0 };
 }
 
 interface Tape {
-  readonly positions: Position[];
-  mix(text: string): void;
-  add(itemHash: string, tokens: number, ttl: Position['ttl'], run?: Position['run']): void;
+  readonly prompt: {
+    readonly prefixes: number[];
+    readonly totals: number[];
+    readonly runs: ('tool_use' | 'tool_result' | undefined)[];
+    readonly markers: Marker[];
+  };
+  readonly mix: (item: number) => void;
+  readonly add: (
+    item: number,
+    tokens: number,
+    ttl: Ttl | undefined,
+    run?: 'tool_use' | 'tool_result',
+  ) => void;
   readonly factor: number;
 }
 
-function createTape(seed: string, factor: number): Tape {
-  const positions: Position[] = [];
+function createTape(seed: number, factor: number): Tape {
+  const prompt: Tape['prompt'] = { prefixes: [], totals: [], runs: [], markers: [] };
   let prefix = seed;
   let tokens = 0;
   return {
-    positions,
+    prompt,
     factor,
-    mix: (text) => {
-      prefix = hash(prefix + text);
+    mix: (item) => {
+      prefix = chain(prefix, item);
     },
-    add: (itemHash, added, ttl, run) => {
-      prefix = hash(prefix + itemHash);
+    add: (item, added, ttl, run) => {
+      prefix = chain(prefix, item);
       tokens += added;
-      positions.push({ prefix, tokens, ttl, run });
+      if (ttl !== undefined) prompt.markers.push({ index: prompt.prefixes.length, ttl });
+      prompt.prefixes.push(prefix);
+      prompt.totals.push(tokens);
+      prompt.runs.push(run);
     },
   };
 }
@@ -83,7 +98,7 @@ function createTape(seed: string, factor: number): Tape {
 /** The tool as the cache sees it, by its JSON: schemas are sent again with every request. */
 const toolFacts = memo((json) => {
   const text = JSON.stringify(withoutMarkers(asObject(JSON.parse(json))));
-  return { exactHash: hash(text), characters: text.length };
+  return { exactHash: hashOf(text), characters: text.length };
 });
 
 function layOutTools(tape: Tape, body: JsonObject, model: ModelSpec): void {
@@ -98,27 +113,35 @@ function layOutTools(tape: Tape, body: JsonObject, model: ModelSpec): void {
   }
 }
 
+const textHash = memo(hashOf);
+
 function layOutSystem(tape: Tape, system: unknown): void {
   const blocks =
     typeof system === 'string' ? [{ type: 'text', text: system }] : asArray(system).map(asObject);
   for (const block of blocks) {
     const text = asString(block['text']) ?? '';
-    tape.add(hash(text), tokensOf(text.length, tape.factor), ttlOf(block));
+    tape.add(textHash(text), tokensOf(text.length, tape.factor), ttlOf(block));
   }
 }
 
 function messagesLevel(body: JsonObject, messages: readonly MessageFacts[]): string {
-  const hasImages = messages.some(({ blocks }) => blocks.some(({ images }) => images > 0));
+  const hasImages = messages.some(({ totals }) => totals.images > 0);
   const effort = asObject(body['output_config'])['effort'];
   return JSON.stringify([body['tool_choice'] ?? null, hasImages, body['thinking'] ?? null, effort ?? null]);
 }
+
+const roleHashes: Readonly<Record<string, number>> = {
+  user: hashOf('user'),
+  assistant: hashOf('assistant'),
+  system: hashOf('system'),
+};
 
 function layOutMessages(tape: Tape, messages: readonly MessageFacts[], model: ModelSpec): void {
   let role = '';
   for (const message of messages) {
     let overhead = messageOverhead;
     for (const block of message.blocks) {
-      if (message.role !== role) tape.mix(message.role);
+      if (message.role !== role) tape.mix(roleHashes[message.role] ?? 0);
       role = message.role;
       const run = block.type === 'tool_use' || block.type === 'tool_result' ? block.type : undefined;
       tape.add(block.exactHash, blockTokens(block, model) + overhead, block.ttl, run);
@@ -133,21 +156,18 @@ function blockTokens(block: BlockFacts, model: ModelSpec): number {
 }
 
 /** A marker on the request itself stands on the last block that can be cached. */
-function withAutomaticMarker(
-  positions: readonly Position[],
-  ttl: Position['ttl'],
-  messages: readonly MessageFacts[],
-): readonly Position[] {
-  if (ttl === undefined) return positions;
-  const blocks = messages.flatMap((message) => message.blocks);
-  const uncacheable = (index: number): boolean => {
-    const block = blocks[index - (positions.length - blocks.length)];
-    return (
-      block !== undefined &&
-      (block.thinking !== undefined || block.type === 'redacted_thinking' || block.isEmptyText)
-    );
-  };
-  let last = positions.length - 1;
-  while (last > 0 && uncacheable(last)) last--;
-  return positions.map((position, index) => (index === last ? { ...position, ttl } : position));
+function addAutomaticMarker({ prompt }: Tape, ttl: Ttl, messages: readonly MessageFacts[]): void {
+  let index = prompt.prefixes.length - 1;
+  for (const { blocks } of messages.toReversed()) {
+    for (const block of blocks.toReversed()) {
+      const isUncacheable =
+        block.thinking !== undefined || block.type === 'redacted_thinking' || block.isEmptyText;
+      if (!isUncacheable) {
+        prompt.markers.push({ index, ttl });
+        return;
+      }
+      index--;
+    }
+  }
+  if (index >= 0) prompt.markers.push({ index, ttl });
 }

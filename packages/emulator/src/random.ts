@@ -8,8 +8,8 @@ export interface Random {
   readonly id: (prefix: string) => string;
 }
 
-/** A generator (32-bit counter through an integer mix) for ids and jitter; not for secrets. */
-export function createRandom(seed: number): Random {
+/** A generator (32-bit counter through an integer mix) for ids and jitter, not for secrets. Ids begin with the salt. */
+export function createRandom(seed: number, salt = ''): Random {
   let state = seed >>> 0;
   const next = (): number => {
     state = (state + 0x9e3779b9) >>> 0;
@@ -20,8 +20,9 @@ export function createRandom(seed: number): Random {
   return {
     next,
     id: (prefix) => {
-      let text = `${prefix}_01`;
-      for (let count = 0; count < 22; count++) text += alphabet[Math.floor(next() * alphabet.length)] ?? '0';
+      let text = `${prefix}_01${salt.slice(0, 10)}`;
+      for (let count = Math.min(10, salt.length); count < 22; count++)
+        text += alphabet[Math.floor(next() * alphabet.length)] ?? '0';
       return text;
     },
   };

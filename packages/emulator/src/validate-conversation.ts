@@ -2,8 +2,15 @@ import type { BlockFacts, MessageFacts } from './message-facts.ts';
 import type { ModelSpec } from './model-spec.ts';
 
 /** A block with its place in the request. */
-export interface PlacedBlock extends BlockFacts {
-  readonly path: string;
+export interface PlacedBlock {
+  readonly facts: BlockFacts;
+  readonly message: number;
+  readonly position: number;
+}
+
+/** The place of a block as error messages name it. */
+export function pathOf({ message, position }: PlacedBlock): string {
+  return `messages.${message}.content.${position}`;
 }
 
 /** Consecutive messages of one role, which count as one. */
@@ -17,12 +24,13 @@ export interface Turn {
 /** Merges consecutive messages of one role into turns. */
 export function turnsOf(messages: readonly MessageFacts[]): readonly Turn[] {
   const turns: { role: string; from: number; blocks: PlacedBlock[] }[] = [];
-  for (const [index, message] of messages.entries()) {
+  for (const [message, { role, blocks }] of messages.entries()) {
     const last = turns.at(-1);
-    const turn = last?.role === message.role ? last : { role: message.role, from: index, blocks: [] };
+    const turn = last?.role === role ? last : { role, from: message, blocks: [] };
     if (turn !== last) turns.push(turn);
-    for (const [position, block] of message.blocks.entries()) {
-      turn.blocks.push({ ...block, path: `messages.${index}.content.${position}` });
+    for (let position = 0; position < blocks.length; position++) {
+      const facts = blocks[position];
+      if (facts) turn.blocks.push({ facts, message, position });
     }
   }
   return turns;
@@ -55,17 +63,17 @@ function checkMessages(messages: readonly MessageFacts[]): string | undefined {
 function checkFirst(turns: readonly Turn[]): string | undefined {
   const first = turns[0];
   // A summary made on demand is put first, and what it summarises is dropped.
-  if (first?.role === 'user' || first?.blocks[0]?.type === 'compaction') return undefined;
+  if (first?.role === 'user' || first?.blocks[0]?.facts.type === 'compaction') return undefined;
   return 'messages: first message must use the "user" role';
 }
 
 function checkEmptiness(messages: readonly MessageFacts[]): string | undefined {
-  for (const [index, { role, blocks }] of messages.entries()) {
+  for (const [index, { role, blocks, totals }] of messages.entries()) {
     const isFinalAssistant = role === 'assistant' && index === messages.length - 1;
     if (blocks.length === 0 && !isFinalAssistant) {
       return `messages.${index}: all messages must have non-empty content except for the optional final assistant message`;
     }
-    if (blocks.some((block) => block.isEmptyText)) return 'messages: text content blocks must be non-empty';
+    if (totals.hasEmptyText) return 'messages: text content blocks must be non-empty';
   }
   return undefined;
 }
@@ -89,7 +97,7 @@ function checkSystemTurns(turns: readonly Turn[], model: ModelSpec): string | un
 
 /** Whether the model may go on from this turn: the server's own tool loop was paused, or a summary was made. */
 function endsInServerTool(turn: Turn): boolean {
-  const last = turn.blocks.at(-1)?.type ?? '';
+  const last = turn.blocks.at(-1)?.facts.type ?? '';
   return (
     last === 'server_tool_use' ||
     last === 'mcp_tool_use' ||
@@ -102,19 +110,23 @@ function checkPrefill(turns: readonly Turn[], model: ModelSpec): string | undefi
   const last = turns.at(-1);
   if (last?.role !== 'assistant' || model.prefill || endsInServerTool(last)) return undefined;
   // A paused turn may have ended in text after its server tools.
-  if (last.blocks.some(({ type }) => type === 'server_tool_use' || type === 'mcp_tool_use')) return undefined;
+  if (last.blocks.some(({ facts: { type } }) => type === 'server_tool_use' || type === 'mcp_tool_use'))
+    return undefined;
   return 'This model does not support assistant message prefill. The conversation must end with a user message.';
 }
 
 function checkToolTurns(turns: readonly Turn[]): string | undefined {
-  const seen = new Set<string>();
+  const seen = new Set<string | undefined>();
+  let calls: readonly PlacedBlock[] = [];
   for (const [index, turn] of turns.entries()) {
-    const calls = turn.role === 'assistant' ? turn.blocks.filter(({ type }) => type === 'tool_use') : [];
-    for (const { id = '', path } of calls) {
-      if (seen.has(id)) return `${path}: \`tool_use\` ids must be unique`;
-      seen.add(id);
+    const stray = turn.role === 'user' ? checkStrayResults(turn, calls) : undefined;
+    if (stray !== undefined) return stray;
+    calls = turn.role === 'assistant' ? turn.blocks.filter(({ facts }) => facts.type === 'tool_use') : [];
+    for (const call of calls) {
+      if (seen.has(call.facts.id)) return `${pathOf(call)}: \`tool_use\` ids must be unique`;
+      seen.add(call.facts.id);
     }
-    const problem = checkResults(calls, turn, turns[index + 1]) ?? checkStrayResults(turn, turns[index - 1]);
+    const problem = checkResults(calls, turn, turns[index + 1]);
     if (problem !== undefined) return problem;
   }
   return undefined;
@@ -122,52 +134,60 @@ function checkToolTurns(turns: readonly Turn[]): string | undefined {
 
 function checkResults(calls: readonly PlacedBlock[], turn: Turn, next: Turn | undefined): string | undefined {
   if (calls.length === 0) return undefined;
-  const leading = next?.role === 'user' ? leadingResults(next) : [];
-  const answered = new Set(leading.map(({ id }) => id));
-  const missing = calls.filter(({ id }) => !answered.has(id)).map(({ id }) => id);
+  const answered = next?.role === 'user' ? leadingResults(next) : new Set();
+  const missing = calls.filter(({ facts }) => !answered.has(facts.id)).map(({ facts }) => facts.id);
   if (missing.length > 0) {
     return `messages.${turn.from}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${missing.join(', ')}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`;
   }
   return next && checkOnlyResults(calls, turn, next);
 }
 
-function leadingResults(turn: Turn): readonly PlacedBlock[] {
-  const end = turn.blocks.findIndex(({ type }) => type !== 'tool_result');
-  return end < 0 ? turn.blocks : turn.blocks.slice(0, end);
+/** Ids of the results that come before anything else. */
+function leadingResults(turn: Turn): ReadonlySet<string | undefined> {
+  const ids = new Set<string | undefined>();
+  for (const { facts } of turn.blocks) {
+    if (facts.type !== 'tool_result') break;
+    ids.add(facts.id);
+  }
+  return ids;
 }
 
 /** While a server tool is open, or after calls from code execution, the answer may hold nothing but results. */
 function checkOnlyResults(calls: readonly PlacedBlock[], turn: Turn, next: Turn): string | undefined {
-  const other = next.blocks.find(({ type }) => type !== 'tool_result');
-  if (other && hasOpenServerTool(turn))
-    return `${other.path}: only \`tool_result\` blocks are allowed while a server tool use is pending`;
-  const programmatic = new Set(calls.filter((call) => call.programmatic).map(({ id }) => id));
+  const other = next.blocks.find(({ facts }) => facts.type !== 'tool_result');
+  if (other && hasOpenServerTool(turn)) {
+    return `${pathOf(other)}: only \`tool_result\` blocks are allowed while a server tool use is pending`;
+  }
+  const programmatic = new Set(calls.filter(({ facts }) => facts.programmatic).map(({ facts }) => facts.id));
   if (programmatic.size === 0) return undefined;
-  if (other)
-    return `${other.path}: only \`tool_result\` blocks are allowed in the answer to programmatic tool calls`;
-  const rich = next.blocks.find(({ id, textOnly }) => programmatic.has(id) && !textOnly);
-  return rich && `${rich.path}: the result of a programmatic tool call must be text`;
+  if (other) {
+    return `${pathOf(other)}: only \`tool_result\` blocks are allowed in the answer to programmatic tool calls`;
+  }
+  const rich = next.blocks.find(({ facts }) => programmatic.has(facts.id) && !facts.textOnly);
+  return rich && `${pathOf(rich)}: the result of a programmatic tool call must be text`;
 }
 
 function hasOpenServerTool(turn: Turn): boolean {
-  const open = new Set(turn.blocks.filter(({ type }) => type === 'server_tool_use').map(({ id }) => id));
-  for (const block of turn.blocks) if (block.type.endsWith('_tool_result')) open.delete(block.id);
+  const open = new Set<string | undefined>();
+  for (const { facts } of turn.blocks) {
+    if (facts.type === 'server_tool_use') open.add(facts.id);
+    if (facts.type.endsWith('_tool_result')) open.delete(facts.id);
+  }
   return open.size > 0;
 }
 
-function checkStrayResults(turn: Turn, previous: Turn | undefined): string | undefined {
-  if (turn.role !== 'user') return undefined;
-  const calls =
-    previous?.role === 'assistant' ? previous.blocks.filter(({ type }) => type === 'tool_use') : [];
-  const expected = new Set(calls.map(({ id }) => id));
+function checkStrayResults(turn: Turn, calls: readonly PlacedBlock[]): string | undefined {
+  const expected = new Set(calls.map(({ facts }) => facts.id));
   const seen = new Set<string | undefined>();
-  for (const { type, id, path } of turn.blocks) {
+  for (const block of turn.blocks) {
+    const { type, id } = block.facts;
     if (type !== 'tool_result') continue;
     if (!expected.has(id)) {
-      return `${path}: unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${id}. Each \`tool_result\` block must have a corresponding \`tool_use\` block in the previous message.`;
+      return `${pathOf(block)}: unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${id}. Each \`tool_result\` block must have a corresponding \`tool_use\` block in the previous message.`;
     }
-    if (seen.has(id))
-      return `${path}: each \`tool_use\` must have a single result. Found multiple \`tool_result\` blocks with id: ${id}`;
+    if (seen.has(id)) {
+      return `${pathOf(block)}: each \`tool_use\` must have a single result. Found multiple \`tool_result\` blocks with id: ${id}`;
+    }
     seen.add(id);
   }
   return undefined;

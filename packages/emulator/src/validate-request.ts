@@ -161,7 +161,7 @@ function checkServing(body: JsonObject, model: ModelSpec, betas: readonly string
 function checkFormat(body: JsonObject, messages: readonly MessageFacts[]): string | undefined {
   const format = asObject(body['output_config'])['format'];
   if (!isSet(format)) return undefined;
-  if (messages.some(({ blocks }) => blocks.some(({ citing }) => citing === true))) {
+  if (messages.some(({ totals }) => totals.citing)) {
     return 'output_config.format: structured outputs cannot be combined with citations';
   }
   return checkOutputSchema(asObject(format)['schema'], 'output_config.format.schema');
@@ -172,7 +172,7 @@ function markersOf(body: JsonObject, messages: readonly MessageFacts[]): readonl
   const explicit = [
     ...asArray(body['tools']).map((tool) => ttlOf(asObject(tool))),
     ...asArray(body['system']).map((block) => ttlOf(asObject(block))),
-    ...messages.flatMap(({ blocks }) => blocks.map(({ ttl }) => ttl)),
+    ...messages.flatMap(({ totals }) => totals.markers),
   ];
   return [...explicit, ttlOf(body)].filter((ttl) => ttl !== undefined);
 }
@@ -192,14 +192,13 @@ function checkContent(
   messages: readonly MessageFacts[],
   { model, version, betas }: RequestContext,
 ): string | undefined {
-  const blocks = messages.flatMap((message) => message.blocks);
   const many = model.maxInputTokens >= 1_000_000;
-  const images = blocks.reduce((sum, block) => sum + block.images, 0);
-  const pages = blocks.reduce((sum, block) => sum + block.pages, 0);
+  const images = messages.reduce((sum, { totals }) => sum + totals.images, 0);
+  const pages = messages.reduce((sum, { totals }) => sum + totals.pages, 0);
   if (images > (many ? 600 : 100)) return `messages: too many images: ${images} > ${many ? 600 : 100}`;
   if (pages > (many ? 600 : 100))
     return `messages: A maximum of ${many ? 600 : 100} PDF pages may be provided. Found ${pages}.`;
-  if (new Set(blocks.flatMap(({ citing }) => (citing === undefined ? [] : [citing]))).size > 1) {
+  if (messages.some(({ totals }) => totals.citing) && messages.some(({ totals }) => totals.notCiting)) {
     return 'messages: citations must be enabled on all or none of the documents in a request';
   }
   return (
@@ -209,12 +208,10 @@ function checkContent(
 }
 
 function checkUserCitations(messages: readonly MessageFacts[]): string | undefined {
-  for (const [index, { role, blocks }] of messages.entries()) {
-    const position = blocks.findIndex(({ hasTextCitations }) => hasTextCitations);
-    if (role === 'user' && position >= 0)
-      return `messages.${index}.content.${position}: \`citations\` are not allowed on text blocks in user messages`;
-  }
-  return undefined;
+  const index = messages.findIndex(({ role, totals }) => role === 'user' && totals.citedAt >= 0);
+  const position = messages[index]?.totals.citedAt;
+  if (position === undefined) return undefined;
+  return `messages.${index}.content.${position}: \`citations\` are not allowed on text blocks in user messages`;
 }
 
 function checkSystemExtras(messages: readonly MessageFacts[], betas: readonly string[]): string | undefined {

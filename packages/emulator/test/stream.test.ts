@@ -29,6 +29,10 @@ async function stream(spec: ReplySpec, change: Body = {}): Promise<ReturnType<ty
   return eventsOf(answer.text);
 }
 
+function asMessage(value: unknown): { readonly usage: Body } {
+  return value as { usage: Body };
+}
+
 function deltas(events: ReturnType<typeof eventsOf>): readonly Body[] {
   return events
     .filter(({ event }) => event === 'content_block_delta')
@@ -76,7 +80,7 @@ describe('the events of a stream', () => {
       stop_reason: null,
       stop_sequence: null,
     });
-    const { usage } = (first as { data: { message: { usage: Body } } }).data.message;
+    const { usage } = asMessage(first?.data['message']);
     expect(Number(usage['input_tokens'])).toBeGreaterThan(0);
     expect(usage['cache_creation']).toEqual({ ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 });
   });
