@@ -184,6 +184,19 @@ describe('Standard Schema', () => {
     );
   });
 
+  test('a schema of a library that shows no more of itself than the standard', async () => {
+    const { '~standard': standard } = z.object({ n: z.number(), unit: z.string().default('c') });
+    const input = { '~standard': standard };
+    expect(await sent(input)).toEqual(
+      told({
+        type: 'object',
+        properties: { n: { type: 'number' }, unit: { type: 'string', default: 'c' } },
+        required: ['n'],
+      }),
+    );
+    expect(await answerOf(mirror(input), { n: 2 })).toEqual(answered('call_1', '{"n":2,"unit":"c"}'));
+  });
+
   test('a schema may be a function, as those of ArkType are', async () => {
     const callable = Object.assign(() => {}, evenNumber('now'));
     expect(await answerOf(mirror(callable), { n: 2 })).toEqual(answered('call_1', '{"half":1}'));
