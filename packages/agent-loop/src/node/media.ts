@@ -152,7 +152,8 @@ function checkSize(bytes: number, maxBase64Bytes: number, name: string, remedy: 
 
 async function checkedImageType(bytes: Uint8Array, name: string): Promise<Base64ImageSource['media_type']> {
   const expected = 'the API accepts JPEG, PNG, GIF and WebP. Convert it first.';
-  // Recognises formats and reads dimensions from their headers; loaded only by those who send images.
+  // image-size tells format and dimensions from the header without dependencies of its own; file-type would bring
+  // four packages and tell the format alone. Loaded only by those who send images.
   const { imageSize } = await import('image-size');
   let found: ReturnType<typeof imageSize>;
   try {
