@@ -64,7 +64,7 @@ interface PlannedRun {
 }
 
 /** A run, and another on what it left. */
-export type History = readonly [PlannedRun, PlannedRun];
+type History = readonly [PlannedRun, PlannedRun];
 
 const mostly = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
   fc.oneof(
@@ -135,7 +135,7 @@ const plannedRun = (replies: {
   });
 
 /** Any two runs. */
-export const histories: fc.Arbitrary<History> = fc.tuple(
+const histories: fc.Arbitrary<History> = fc.tuple(
   plannedRun({ minLength: 1, maxLength: 2 }),
   plannedRun({ minLength: 0, maxLength: 1 }),
 );
@@ -151,7 +151,11 @@ interface Stage {
 let current: Stage = { time: virtualTime(), runs: new Map() };
 let server: Emulator = createEmulator();
 // Made once: agents are many, and a client or a tool does not differ between them.
-const client = clientOf((input, init) => server.fetch(input, init), { maxRetries: 0, logLevel: 'off' });
+const client = clientOf((input, init) => server.fetch(input, init), {
+  maxRetries: 0,
+  logLevel: 'off',
+  openTelemetry: false,
+});
 const tools = [tool('look', 'read'), tool('put', 'idempotent'), tool('send', 'once'), tool('ask', 'once')];
 
 interface Input {
@@ -205,7 +209,7 @@ function specOf(plan: PlannedReply): ReplySpec {
     ...(plan.stop !== 'fit' &&
       !(plan.stop === 'pause_turn' && plan.server === 'no') && { stopReason: plan.stop }),
     ...(plan.fault && { fault: plan.fault }),
-    chunk: { size: plan.size, delayMs: plan.delayMs },
+    chunk: { size: plan.size, delayMs: plan.delayMs, eventsPerWrite: plan.delayMs > 0 ? 1 : 3 },
   });
 }
 
@@ -216,8 +220,13 @@ function callOf({ tool: name, ms, act, key, json }: PlannedCall): BlockSpec {
   return toolUse(name, sent, { id: `toolu_${(calls += 1)}` });
 }
 
+/** Plays `count` histories; the same for the same `seed`. */
+export async function playHistories(seed: number, count: number): Promise<void> {
+  await fc.assert(fc.asyncProperty(histories, playHistory), { numRuns: count, seed });
+}
+
 /** Plays both runs of a history and checks what must hold of any. */
-export async function playHistory([first, second]: History): Promise<void> {
+async function playHistory([first, second]: History): Promise<void> {
   const time = virtualTime(() => 0.5);
   const plan: PlannedReply[] = [];
   const respond: Responder = () => {
