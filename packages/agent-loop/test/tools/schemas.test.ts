@@ -26,6 +26,15 @@ const told = (input_schema: object) => [
 
 const text = { type: 'string' };
 
+/** Known by an id to the registry of zod, and so written as a definition. */
+const named = z.object({
+  name: z.string(),
+  get children(): z.ZodArray<typeof named> {
+    return z.array(named);
+  },
+});
+z.globalRegistry.add(named, { id: 'Tree' });
+
 const tree = z.object({
   name: z.string(),
   get children(): z.ZodArray<typeof tree> {
@@ -82,6 +91,22 @@ describe('zod 4', () => {
       'an id of its own',
       z.object({ a: z.string() }).meta({ id: 'Place' }),
       { type: 'object', properties: { a: text }, required: ['a'] },
+    ],
+    [
+      'recursion and an id of its own',
+      named,
+      {
+        type: 'object',
+        properties: { name: text, children: { type: 'array', items: { $ref: '#/$defs/Tree' } } },
+        required: ['name', 'children'],
+        $defs: {
+          Tree: {
+            type: 'object',
+            properties: { name: text, children: { type: 'array', items: { $ref: '#/$defs/Tree' } } },
+            required: ['name', 'children'],
+          },
+        },
+      },
     ],
     [
       'recursion',
