@@ -5,4 +5,5 @@ import { playHistories } from './histories.ts';
 test.each([6, 7, 8, 9, 10])(
   'whatever happens in two runs, the API refuses nothing: 1,000 histories of seed %i',
   (seed) => playHistories(seed, 1000),
+  120_000,
 );

@@ -177,10 +177,11 @@ function tool(name: string, effect: ToolEffect) {
       required: ['ms', 'act', 'key'],
     } as const,
     access: ({ key }) => (key === null ? {} : effect === 'read' ? { reads: [key] } : { writes: [key] }),
-    async run(given, { signal, callId, progress }) {
+    async run(given, ctx) {
+      const { signal, callId } = ctx;
       const { ms, act } = given as Input;
       current.runs.set(callId, (current.runs.get(callId) ?? 0) + (effect === 'read' ? 0 : 1));
-      progress('begun');
+      ctx.progress('begun');
       await current.time.sleep(act === 'hang' ? 10_000 : ms, act === 'listen' ? signal : undefined);
       signal.throwIfAborted();
       if (act === 'throw') throw new Error('It broke.');
@@ -234,7 +235,7 @@ async function playHistory([first, second]: History): Promise<void> {
     return next ? specOf(next) : reply('Done.');
   };
   current = { time, runs: new Map() };
-  server = createEmulator({ respond, clock: time.seams.now, sleep: time.sleep, cache: false });
+  server = createEmulator({ respond, clock: () => time.seams.now(), sleep: time.sleep, cache: false });
   const before = await time.pass(playRun(first, plan, []));
   check(before);
   const cut = server.requests.length;
@@ -269,7 +270,7 @@ async function playRun(
   });
   let halt = (): void => {};
   if (stop && stop.how !== 'time-limit') time.after(stop.atMs, () => halt());
-  return play(agent as never, 'Go.', { messages, signal: controller.signal }, (stream) => {
+  return play(agent, 'Go.', { messages, signal: controller.signal }, (stream) => {
     halt = stop?.how === 'signal' ? () => controller.abort() : () => stream.stop();
   });
 }
