@@ -27,7 +27,8 @@ export class Recorder {
   readonly #to: Recording;
   #seq: number;
   #queue: Waiting[] = [];
-  #writing = false;
+  #writing: Promise<void> | undefined;
+  #busy = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(to: Recording) {
@@ -52,12 +53,17 @@ export class Recorder {
     this.#seq += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ entry: stamped, resolve, reject });
-      if (!this.#writing) void this.#write();
+      if (!this.#busy) this.#writing = this.#write();
     });
   }
 
+  /** Resolves when everything recorded so far is kept and told, or has failed. */
+  async flushed(): Promise<void> {
+    while (this.#busy) await this.#writing;
+  }
+
   async #write(): Promise<void> {
-    this.#writing = true;
+    this.#busy = true;
     while (this.#queue.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
@@ -82,7 +88,7 @@ export class Recorder {
         for (const { reject } of batch) reject(error);
       }
     }
-    this.#writing = false;
+    this.#busy = false;
   }
 }
 

@@ -4,6 +4,7 @@ import type { PendingApproval } from './result.ts';
 import type { RunState } from './run-state.ts';
 import type { CallRecord } from './session-state.ts';
 import {
+  applyDecision,
   decideCall,
   execute,
   findAndCheck,
@@ -24,11 +25,15 @@ interface BatchedCall {
   /** What it touches: known once it is prepared, another where a decision changed the input. */
   access: ToolAccess | undefined;
   /** Resolves when the call has ended or is left undecided. */
-  done: Promise<Settled | Undecided | null>;
+  done: Promise<Settled | Undecided | Held | null>;
   /** Whether `done` has resolved. */
   over: boolean;
   /** Whether it waits for no other call any more. */
   admitted: boolean;
+  /** What it waits for before it can go on: a decision, or the end of another call. */
+  waitsFor: 'decision' | BatchedCall | null;
+  /** Ends the waiting for a decision. */
+  conclude: () => void;
   /** When the tool started, on the monotonic clock. */
   startedAt: number | undefined;
   /** The effect of the tool, once it has started. */
@@ -37,6 +42,11 @@ interface BatchedCall {
   ended: boolean;
   readonly abort: AbortController;
   stopTimer: () => void;
+}
+
+/** A call that may not run beside an earlier one, on which nobody has decided. */
+interface Held {
+  readonly state: 'held';
 }
 
 /**
@@ -75,6 +85,8 @@ export class ToolBatch {
       done: Promise.resolve(null),
       over: false,
       admitted: false,
+      waitsFor: null,
+      conclude() {},
       startedAt: undefined,
       effect: undefined,
       ended: false,
@@ -84,6 +96,7 @@ export class ToolBatch {
     this.#calls.push(call);
     call.done = this.#process(call).finally(() => {
       call.over = true;
+      this.#concludeWaiting();
     });
     // `done` is awaited by run(), refuse() or discard(); until then a failure must not count as unhandled.
     call.done.catch(() => {});
@@ -154,28 +167,63 @@ export class ToolBatch {
     }
   }
 
-  async #process(call: BatchedCall): Promise<Settled | Undecided | null> {
+  async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {
     const prepared = await call.prepared;
     if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
     if (this.#over) return null;
     if (prepared.state === 'settled') return this.#end(call, prepared);
-    const decided = await (call.record
+    const first = await (call.record
       ? decideInterrupted(this.#run, call.block, prepared, call.record, this.#context(call))
       : decideCall(this.#run, call.block, prepared));
+    const decided = first.state === 'undecided' ? await this.#awaitDecision(call, prepared, first) : first;
     if (decided.state === 'settled') return this.#end(call, decided);
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
-    await this.#admit(call);
+    if (!(await this.#admit(call))) return { state: 'held' };
     return this.#run.limit(() => this.#start(call, decided));
   }
 
-  /** Waits for the calls that this one may not run beside. */
-  async #admit(call: BatchedCall): Promise<void> {
+  /** Waits for a decision as long as other calls go on: one that comes meanwhile is carried out by this run. */
+  async #awaitDecision(
+    call: BatchedCall,
+    ready: Ready,
+    undecided: Undecided,
+  ): Promise<Ready | Settled | Undecided> {
+    const { decision, forget } = this.#run.decisionOn(call.block.id);
+    const nobody = new Promise<null>((resolve) => (call.conclude = () => resolve(null)));
+    const known = this.#run.state.callOf(call.block).decided;
+    call.waitsFor = 'decision';
+    this.#concludeWaiting();
+    const given = known ?? (await Promise.race([decision, nobody]));
+    call.waitsFor = null;
+    forget();
+    return given ? applyDecision(this.#run, call.block, ready, given) : undecided;
+  }
+
+  /** Where every call is over or waits, nobody is left to wait for. A decision that is being written still counts. */
+  #concludeWaiting(): void {
+    const waits = ({ over, waitsFor }: BatchedCall): boolean =>
+      over || waitsFor === 'decision' || (waitsFor !== null && !waitsFor.over);
+    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision') || !this.#calls.every(waits)) return;
+    void this.#run.flushed().then(() => {
+      if (this.#calls.every(waits)) for (const { conclude } of this.#calls) conclude();
+    });
+  }
+
+  /** Waits for the calls that this one may not run beside. False where one of them is left undecided. */
+  async #admit(call: BatchedCall): Promise<boolean> {
     if (call.access) {
       await Promise.all(this.#calls.map((other) => other.prepared));
-      for (let other = this.#blocker(call); other; other = this.#blocker(call)) await other.done;
+      for (let other = this.#blocker(call); other; other = this.#blocker(call)) {
+        call.waitsFor = other;
+        this.#concludeWaiting();
+        const end = await other.done;
+        call.waitsFor = null;
+        if (end?.state === 'undecided' || end?.state === 'held') return false;
+      }
     }
     call.admitted = true;
+    return true;
   }
 
   /**

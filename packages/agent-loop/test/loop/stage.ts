@@ -204,13 +204,11 @@ function tell(event: AgentEvent): string {
     case 'compaction':
       return 'compaction';
     case 'session-start':
+    case 'settings':
     case 'fork':
     case 'prefix-change':
     case 'child-start':
     case 'child-end':
-    case 'session-start':
-    case 'fork':
-    case 'prefix-change':
       return event.type;
     case 'run-end':
       return `run-end: ${event.outcome}`;
