@@ -49,7 +49,7 @@ export class Recorder {
   record(entry: NewEntry): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure.error);
     const { runId, agent, seams } = this.#to;
-    const stamped = { ...entry, runId, agent, at: seams.now(), seq: this.#seq } as Entry;
+    const stamped = { ...rounded(entry), runId, agent, at: seams.now(), seq: this.#seq } as Entry;
     this.#seq += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ entry: stamped, resolve, reject });
@@ -90,6 +90,18 @@ export class Recorder {
     }
     this.#busy = false;
   }
+}
+
+/** Durations count to the microsecond, so that a journal read back is the one that was told. */
+function rounded(entry: NewEntry): NewEntry {
+  if (entry.type !== 'reply' && entry.type !== 'reply-lost' && entry.type !== 'tool-end') return entry;
+  const durationMs = toMicroseconds(entry.durationMs);
+  if (entry.type !== 'reply') return { ...entry, durationMs };
+  return { ...entry, durationMs, firstTokenMs: toMicroseconds(entry.firstTokenMs) };
+}
+
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 /**

@@ -119,13 +119,22 @@ export type LoadOptions<Output> = SessionOptions<Output> &
  * It is checked whole before anything is written.
  */
 export async function loadSession<Output>(options: LoadOptions<Output>): Promise<Session<Output>> {
-  const { agent, store, id, file, entries } = options;
-  specOf(agent);
+  const { agent, store, id, file, entries, onPrefixChange = 'refuse' } = options;
+  const spec = specOf(agent);
+  const params = await prepared(spec);
   const loaded = file === undefined ? entries : (await readSession(file)).entries;
   if (!Array.isArray(loaded)) throw new ConfigError('file', 'expected the name of a file, or entries.');
   const journal = await copyInto(store, id, iterate(loaded as readonly Entry[]));
-  await journal.close();
-  return openSession(options);
+  try {
+    const session = new OpenSession<Output>({ spec, params, store, id, journal });
+    await session.load();
+    // It is a copy already.
+    await session.matchPrefix(onPrefixChange === 'refuse' ? 'refuse' : 'drop-thinking');
+    return session.announce();
+  } catch (error) {
+    await discard(store, id, journal);
+    throw error;
+  }
 }
 
 /** What became of the sessions that were open: those at rest, and those whose run was parked. */
@@ -425,10 +434,9 @@ export class OpenSession<Output> implements Session<Output> {
     const { journal, spec } = this.#parts;
     const written = this.#written.then(async () => {
       const stamp = { runId: this.#state.run?.runId ?? '', agent: spec.name, at: spec.seams.now() };
-      const stamped = entries.map(
-        (entry, index) => ({ ...entry, ...stamp, seq: journal.length + index }) as Entry,
-      );
-      await journal.append(stamped, journal.length, { sync: true });
+      const from = journal.length;
+      const stamped = entries.map((entry, index) => Object.assign({}, entry, stamp, { seq: from + index }));
+      await journal.append(stamped, from, { sync: true });
       for (const entry of stamped) this.#state.apply(entry);
     });
     this.#written = written.catch(() => {});

@@ -108,6 +108,8 @@ export class ToolBatch {
     if (!this.#run.halt.reason) this.#open();
     await this.#settled();
     const undecided: PendingApproval[] = [];
+    // A parked run leaves calls open, and some may never end.
+    if (this.#run.halt.reason) return undecided;
     for (const call of this.#calls) {
       const end = call.ended ? null : await call.done;
       if (end?.state !== 'undecided') continue;

@@ -112,7 +112,7 @@ export async function askForDecision(
   try {
     const answer = (async () => ({ given: await run.spec.approve?.(describe(run, call, ready.input)) }))();
     const first = await Promise.race([elsewhere.decision, answer]);
-    if ('seq' in first) return applyDecision(run, call, ready, first);
+    if ('seq' in first) return await applyDecision(run, call, ready, first);
     given = first.given;
   } catch (error) {
     return settle('error', `The call was not run: the approval failed: ${publicMessage(error)}`);
