@@ -1,8 +1,9 @@
-import type { Client, Message, StreamEvent } from './api.ts';
+import type { Message, StreamEvent } from './api.ts';
 import { LostReply, lostByApi } from './lost-reply.ts';
+import { readReply } from './read-reply.ts';
 import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts';
-import { observeAttempts } from './request-attempts.ts';
 import type { RunState } from './run-state.ts';
+import { sendRequest } from './send-request.ts';
 import type { ModelRequest } from './session-state.ts';
 
 /** A whole reply. */
@@ -23,224 +24,133 @@ const LINGER_MS = 100;
  * Sends one request and reads its reply to the end. Rejects with a LostReply for anything but a whole reply: an API
  * error, a broken or silent stream, a body that is no Messages reply, or a run that was stopped meanwhile.
  */
-export async function callModel(
-  run: RunState,
-  request: ModelRequest,
-  listener: ReplyListener,
-): Promise<Reply> {
-  const { seams, halt } = run;
-  const startedAt = seams.monotonic();
-  const builder = new ReplyBuilder(listener);
-  const controller = new AbortController();
-  let lastContentAt = startedAt;
-  let lastBytesAt = startedAt;
-  let firstTokenMs = 0;
-  let requestId: string | null = null;
-  let streaming = false;
-  let suspected = false;
-  let over = false;
-
-  return new Promise<Reply>((resolve, reject) => {
-    let cancelTimer = (): void => {};
-    const detach = halt.on(() =>
-      fail(
-        new LostReply(
-          halt.reason?.kind === 'time-limit' ? 'time-limit' : 'stopped',
-          halt.reason?.reason ?? 'stopped',
-          false,
-        ),
-      ),
-    );
-    watch();
-    void read().then(complete, (error: unknown) => fail(asLost(error, seams.now())));
-
-    /** One timer that looks again when silence could have become too long: nothing is re-armed per event. */
-    function watch(): void {
-      const { idleMs } = run.spec.limits;
-      const quietSince = builder.mayBeQuiet
-        ? Math.max(lastContentAt, Math.min(lastBytesAt, lastContentAt + idleMs * (PING_PATIENCE - 1)))
-        : lastContentAt;
-      const left = streaming ? quietSince + idleMs - seams.monotonic() : idleMs;
-      if (left <= 0 && suspected)
-        return fail(new LostReply('stream-broken', `The stream was silent for ${idleMs} ms.`, true));
-      // Where this process was busy that long, what came meanwhile is read first.
-      suspected = left <= 0;
-      cancelTimer = seams.timer(Math.max(left, 1), watch);
-    }
-
-    async function read(): Promise<void> {
-      const { stream, response } = await send(run, request, controller.signal);
-      requestId = response.headers.get('request-id');
-      streaming = true;
-      lastContentAt = lastBytesAt = seams.monotonic();
-      await readReply(stream, response, onEvent, () => (lastBytesAt = seams.monotonic()));
-    }
-
-    function onEvent(event: StreamEvent): void {
-      if (over || !builder.accept(event)) return;
-      lastContentAt = seams.monotonic();
-      if (firstTokenMs === 0 && event.type === 'content_block_start')
-        firstTokenMs = lastContentAt - startedAt;
-      if (event.type !== 'message_stop') return;
-      cancelTimer();
-      cancelTimer = seams.timer(LINGER_MS, () => {
-        complete();
-        controller.abort();
-      });
-    }
-
-    function complete(): void {
-      if (over) return;
-      try {
-        const whole = builder.finish();
-        const durationMs = lastContentAt - startedAt;
-        const reply = { ...whole, requestId, firstTokenMs: firstTokenMs || durationMs, durationMs };
-        finish(() => resolve(reply));
-      } catch (error) {
-        fail(asLost(error, seams.now()));
-      }
-    }
-
-    function finish(settle: () => void): void {
-      if (over) return;
-      over = true;
-      cancelTimer();
-      detach();
-      settle();
-    }
-
-    function fail(lost: LostReply): void {
-      finish(() => {
-        controller.abort();
-        const { text, usage, model } = builder.partial;
-        lost.partial = {
-          text,
-          usage: usage ?? null,
-          model: model ?? request.params.model,
-          durationMs: seams.monotonic() - startedAt,
-        };
-        reject(lost);
-      });
-    }
+export function callModel(run: RunState, request: ModelRequest, listener: ReplyListener): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    new ModelCall(run, request, listener, { resolve, reject }).begin();
   });
 }
 
-interface Sent {
-  readonly stream: AsyncIterable<StreamEvent>;
-  readonly response: Response;
+interface Settle {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (lost: LostReply) => void;
 }
 
-/**
- * Calls `notice` whenever the reader of a body asks for more, which is after bytes have come: the SDK keeps pings to
- * itself, and a second reader or a wrapped body would cost every delta.
- */
-function noticeBytes({ body }: Response, notice: () => void): void {
-  const iterate = body?.[Symbol.asyncIterator]?.bind(body);
-  if (!body || !iterate) return;
-  const value = (): AsyncIterator<Uint8Array> => {
-    const chunks = iterate();
-    return {
-      next() {
-        notice();
-        return chunks.next();
-      },
-      return: () => chunks.return?.() ?? Promise.resolve({ done: true, value: undefined }),
-    };
-  };
-  Object.defineProperty(body, Symbol.asyncIterator, { value, configurable: true, writable: true });
-}
+/** One request under way. It ends once: whole, lost, or stopped; its timer and its listener end with it. */
+class ModelCall {
+  readonly #run: RunState;
+  readonly #request: ModelRequest;
+  readonly #settle: Settle;
+  readonly #builder: ReplyBuilder;
+  readonly #connection = new AbortController();
+  readonly #startedAt: number;
+  #lastContentAt: number;
+  #lastBytesAt: number;
+  #firstTokenMs = 0;
+  #requestId: string | null = null;
+  /** Whether headers have come. Until then the SDK waits and retries by its own rules. */
+  #streaming = false;
+  #suspected = false;
+  #over = false;
+  #cancelTimer = (): void => {};
+  #detach = (): void => {};
 
-async function send(
-  run: RunState,
-  { params, messages, bytes }: ModelRequest,
-  signal: AbortSignal,
-): Promise<Sent> {
-  const client = await run.spec.client();
-  const { betas } = run.spec;
-  const asBytes = takesBytes(client);
-  const options = {
-    signal,
-    middleware: [observeAttempts(run, client.maxRetries)],
-    // The SDK sends a byte body as it is; only its type has to be named.
-    ...(asBytes && { body: bytes, headers: { 'content-type': 'application/json' } }),
-  };
-  // With a byte body the SDK looks at the messages only to describe them in its trace spans.
-  const shown = asBytes && !client.openTelemetry?.traces?.enabled ? [] : [...messages];
-  const request = { ...params, messages: shown };
-  const sent =
-    betas.length > 0
-      ? createBeta(client, { ...request, betas: [...betas] }, options)
-      : client.messages.create(request, options);
-  const { data, response } = await sent.withResponse();
-  return { stream: data as unknown as AsyncIterable<StreamEvent>, response };
-}
-
-type Create = Client['messages']['create'];
-
-/** The beta namespace sends and receives the same shapes, with more fields in them. */
-function createBeta(client: Client, request: object, options: object): ReturnType<Create> {
-  if (!client.beta)
-    throw new LostReply('config', 'The agent names betas, but its client has no beta.messages.', false);
-  return client.beta.messages.create(request as never, options) as unknown as ReturnType<Create>;
-}
-
-/** Clients of other platforms and clients with middleware rewrite the body, for which they need it as an object. */
-function takesBytes(client: Client): boolean {
-  return client.constructor.name === 'Anthropic' && client.middleware?.length === 0;
-}
-
-async function readReply(
-  stream: AsyncIterable<StreamEvent>,
-  response: Response,
-  onEvent: (event: StreamEvent) => void,
-  onBytes: () => void,
-): Promise<void> {
-  const type = response.headers.get('content-type') ?? '';
-  if (type.includes('json')) {
-    for (const event of asEvents(await response.json())) onEvent(event);
-  } else if (type !== '' && !type.includes('event-stream')) {
-    await response.body?.cancel().catch(() => {});
-    throw new LostReply(
-      'bad-reply',
-      `The server answered with ${type.split(';')[0]} where an event stream was asked for. Is the base URL right?`,
-      true,
-    );
-  } else {
-    noticeBytes(response, onBytes);
-    for await (const event of stream) onEvent(event);
+  constructor(run: RunState, request: ModelRequest, listener: ReplyListener, settle: Settle) {
+    this.#run = run;
+    this.#request = request;
+    this.#settle = settle;
+    this.#builder = new ReplyBuilder(listener);
+    this.#startedAt = this.#lastContentAt = this.#lastBytesAt = run.seams.monotonic();
   }
-}
 
-/** Some servers answer with the whole message although a stream was asked for: it goes the same way. */
-function* asEvents(body: unknown): Generator<StreamEvent> {
-  const message = body as Message;
-  if (
-    typeof message !== 'object' ||
-    message === null ||
-    message.type !== 'message' ||
-    !Array.isArray(message.content)
-  ) {
-    throw new LostReply(
-      'bad-reply',
-      'The server answered with JSON that is not a message of the Messages API.',
-      true,
+  begin(): void {
+    const { halt, seams } = this.#run;
+    this.#detach = halt.on(() => {
+      const { kind, reason } = halt.reason ?? { kind: 'stopped', reason: 'stopped' };
+      this.#lose(new LostReply(kind === 'time-limit' ? 'time-limit' : 'stopped', reason, false));
+    });
+    this.#watch();
+    void this.#read().then(
+      () => this.#complete(),
+      (error: unknown) => this.#lose(asLost(error, seams.now())),
     );
   }
-  const { content, stop_reason, stop_sequence, ...head } = message;
-  yield {
-    type: 'message_start',
-    message: { ...head, content: [], stop_reason: null, stop_sequence: null } as unknown as Message,
-  };
-  for (const [index, block] of content.entries()) {
-    yield { type: 'content_block_start', index, content_block: block };
-    yield { type: 'content_block_stop', index };
+
+  async #read(): Promise<void> {
+    const { seams } = this.#run;
+    const sent = await sendRequest(this.#run, this.#request, this.#connection.signal);
+    this.#requestId = sent.response.headers.get('request-id');
+    this.#streaming = true;
+    this.#lastContentAt = this.#lastBytesAt = seams.monotonic();
+    await readReply(
+      sent,
+      (event) => this.#take(event),
+      () => (this.#lastBytesAt = seams.monotonic()),
+    );
   }
-  yield {
-    type: 'message_delta',
-    delta: { stop_reason, stop_sequence },
-    usage: head.usage,
-  } as unknown as StreamEvent;
-  yield { type: 'message_stop' };
+
+  #take(event: StreamEvent): void {
+    if (this.#over || !this.#builder.accept(event)) return;
+    this.#lastContentAt = this.#run.seams.monotonic();
+    if (this.#firstTokenMs === 0 && event.type === 'content_block_start')
+      this.#firstTokenMs = this.#lastContentAt - this.#startedAt;
+    if (event.type === 'message_stop') this.#linger();
+  }
+
+  /** The reply is whole; a server that keeps the connection open is not waited for. */
+  #linger(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#run.seams.timer(LINGER_MS, () => {
+      this.#complete();
+      this.#connection.abort();
+    });
+  }
+
+  /** One timer that looks again when silence could have become too long: nothing is re-armed per event. */
+  #watch(): void {
+    const { idleMs } = this.#run.spec.limits;
+    const left = this.#streaming ? this.#quietSince(idleMs) + idleMs - this.#run.seams.monotonic() : idleMs;
+    if (left <= 0 && this.#suspected) {
+      return this.#lose(new LostReply('stream-broken', `The stream was silent for ${idleMs} ms.`, true));
+    }
+    // Where this process was busy that long, what came meanwhile is read first.
+    this.#suspected = left <= 0;
+    this.#cancelTimer = this.#run.seams.timer(Math.max(left, 1), () => this.#watch());
+  }
+
+  #quietSince(idleMs: number): number {
+    if (!this.#builder.mayBeQuiet) return this.#lastContentAt;
+    const patience = this.#lastContentAt + idleMs * (PING_PATIENCE - 1);
+    return Math.max(this.#lastContentAt, Math.min(this.#lastBytesAt, patience));
+  }
+
+  #complete(): void {
+    if (this.#over) return;
+    try {
+      const whole = this.#builder.finish();
+      const durationMs = this.#lastContentAt - this.#startedAt;
+      const firstTokenMs = this.#firstTokenMs || durationMs;
+      this.#end();
+      this.#settle.resolve({ ...whole, requestId: this.#requestId, firstTokenMs, durationMs });
+    } catch (error) {
+      this.#lose(asLost(error, this.#run.seams.now()));
+    }
+  }
+
+  #lose(lost: LostReply): void {
+    if (this.#over) return;
+    this.#end();
+    this.#connection.abort();
+    const { text, usage = null, model = this.#request.params.model } = this.#builder.partial;
+    const durationMs = this.#run.seams.monotonic() - this.#startedAt;
+    lost.partial = { text, usage, model, durationMs };
+    this.#settle.reject(lost);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#cancelTimer();
+    this.#detach();
+  }
 }
 
 function asLost(error: unknown, now: number): LostReply {

@@ -136,11 +136,12 @@ export class Transcript {
     return { role: 'user', content: this.#open.map((call) => resultOf(call, this.#ended.get(call.id))) };
   }
 
+  /** Nothing of the server's may be open where a user message follows. A turn of nothing else gives way to the one before. */
   #settleLastTurn(): void {
-    const tail = settleLastTurn(this.#messages);
-    if (!tail) return;
-    this.#messages.splice(tail.from, Infinity, ...tail.settled);
-    this.#reader?.rewrite();
+    for (let tail = settleLastTurn(this.#messages); tail; tail = settleLastTurn(this.#messages)) {
+      this.#messages.splice(tail.from, Infinity, ...tail.settled);
+      this.#reader?.rewrite();
+    }
   }
 
   #push(message: MessageParam): void {

@@ -1,4 +1,4 @@
-import type Anthropic from '@anthropic-ai/sdk';
+import type { Anthropic } from './sdk.ts';
 
 type Known<T> = T extends string ? (string extends T ? never : T) : never;
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 import { issueText } from './schema-issue.ts';
 import type { JsonObject } from './json.ts';
 import { isObject } from './json.ts';

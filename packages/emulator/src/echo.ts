@@ -8,7 +8,7 @@ export function echo(): Responder {
 }
 
 /** The text of the newest user message that has any, without its tool results. */
-export function lastUserText(request: EmulatedRequest): string | undefined {
+function lastUserText(request: EmulatedRequest): string | undefined {
   for (const message of request.body.messages.toReversed()) {
     if (message.role !== 'user') continue;
     if (typeof message.content === 'string') return message.content;

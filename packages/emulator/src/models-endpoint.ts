@@ -1,4 +1,4 @@
-import type Anthropic from '@anthropic-ai/sdk';
+import type { Anthropic } from './sdk.ts';
 import type { JsonObject } from './json.ts';
 import type { Effort, ModelSpec } from './model-spec.ts';
 import type { EmulatorState } from './state.ts';

@@ -1,7 +1,5 @@
 import type { Effort, ModelSpec, Prices, ThinkingForm } from './model-spec.ts';
 
-export type { ModelSpec, Prices } from './model-spec.ts';
-
 const all: readonly Effort[] = ['low', 'medium', 'high', 'xhigh', 'max'];
 const four: readonly Effort[] = ['low', 'medium', 'high', 'max'];
 const three: readonly Effort[] = ['low', 'medium', 'high'];

@@ -1,7 +1,7 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 
 /** Version of the recording format: JSON lines, a header first, then one exchange a line in any order. */
-export const recordingVersion = 1;
+const recordingVersion = 1;
 
 const header = z.strictObject({ format: z.literal('pawl-recording'), version: z.literal(recordingVersion) });
 

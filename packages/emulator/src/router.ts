@@ -1,6 +1,6 @@
 import { countTokens } from './count-tokens-endpoint.ts';
 import type { Exchange, Incoming } from './exchange.ts';
-import { apiKeyOf, checkGate } from './gate.ts';
+import { checkGate } from './gate.ts';
 import { createMessage } from './messages-endpoint.ts';
 import { listModels, retrieveModel } from './models-endpoint.ts';
 import type { Outcome } from './outcome.ts';
@@ -50,9 +50,4 @@ async function route(state: EmulatorState, exchange: Exchange): Promise<Outcome>
       : sendError(state, exchange, apiError(404, { message: `model: ${decodeURIComponent(id)}` }));
   }
   return sendError(state, exchange, apiError(404, { message: `The emulator has no ${endpoint}.` }));
-}
-
-/** Whose limits and cache entries a request uses: its API key. */
-export function workspaceOf(exchange: Exchange): string {
-  return apiKeyOf(exchange.incoming.headers) ?? '';
 }

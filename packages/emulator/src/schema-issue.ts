@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type { z } from './zod.ts';
 
 /** A schema violation in the API's manner: the path with dots, then what should be there. */
 export function issueText(issue: z.core.$ZodIssue, prefix: string): string {

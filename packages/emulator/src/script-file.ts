@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 import type { Fault, FaultId } from './faults.ts';
 import { faultTable } from './faults.ts';
 import { apiError, redactedThinking, reply, serverToolUse, text, thinking, toolUse, whole } from './reply.ts';

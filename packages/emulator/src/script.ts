@@ -70,7 +70,7 @@ function takes(step: Step, request: EmulatedRequest): boolean {
 }
 
 /** A request in one line: its number, model, and how its conversation ends. */
-export function describeRequest(request: EmulatedRequest): string {
+function describeRequest(request: EmulatedRequest): string {
   const last = request.body.messages.at(-1);
   const tail = JSON.stringify(last?.content ?? '').slice(0, 120);
   return `#${request.index + 1} (${request.body.model}, ${request.body.messages.length} messages, last ${last?.role ?? 'none'}: ${tail})`;

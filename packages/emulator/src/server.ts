@@ -113,9 +113,10 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBodyBytes) return undefined;
-    chunks.push(chunk);
+    // What is too much is still read, so that the answer arrives instead of a reset.
+    if (size <= maxBodyBytes) chunks.push(chunk);
   }
+  if (size > maxBodyBytes) return undefined;
   return Buffer.concat(chunks).toString('utf8');
 }
 

@@ -1,7 +1,7 @@
-import type Anthropic from '@anthropic-ai/sdk';
+import type { Anthropic } from './sdk.ts';
 import type { Fault } from './faults.ts';
 import type { JsonObject } from './json.ts';
-import type { ModelSpec } from './models.ts';
+import type { ModelSpec } from './model-spec.ts';
 
 /** A stop reason of the API, or any other text (to try what a client does with one it does not know), or null. */
 export type StopReason = Anthropic.Beta.Messages.BetaStopReason | (string & {}) | null;

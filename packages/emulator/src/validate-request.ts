@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 import { cacheControlSchema, checkAgainst, systemSchema } from './content-schema.ts';
 import type { JsonObject } from './json.ts';
 import { asArray, asObject, shown } from './json.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from './zod.ts';
 import { cacheControlSchema, checkAgainst } from './content-schema.ts';
 import type { JsonObject } from './json.ts';
 import { asArray, asObject, asString, isObject, shown } from './json.ts';

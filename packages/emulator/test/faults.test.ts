@@ -23,14 +23,26 @@ const params = {
 const turn = (broken: Fault): ReplySpec =>
   reply([text('Let me look.'), toolUse('write', { path: 'a.txt', text: 'some text' })], { fault: broken });
 
+/** How long a reader waits for the headers, and for news in the body, in milliseconds. */
+interface Patience {
+  readonly headersMs: number;
+  readonly quietMs: number;
+}
+
+const patient: Patience = { headersMs: 10_000, quietMs: 10_000 };
+
 /** What a client that only reads sees: the events, the body, or how it broke. */
 async function observe(
   send: (init: RequestInit) => Promise<Response>,
   stream: boolean,
-  timeoutMs: number,
+  { headersMs, quietMs }: Patience = patient,
 ): Promise<string> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(new Error('gave up')), timeoutMs);
+  const giveUp = (): void => abort.abort(new Error('gave up'));
+  let timer = setTimeout(giveUp, headersMs);
+  let head: string | undefined;
+  let body = '';
+  const seen = (): string => `${head}: ${summary(body)}`;
   try {
     const response = await send({
       method: 'POST',
@@ -38,18 +50,20 @@ async function observe(
       body: JSON.stringify({ ...plain, stream }),
       signal: abort.signal,
     });
-    const type = (response.headers.get('content-type') ?? '').split(';')[0];
-    let body = '';
+    head = `${response.status} ${(response.headers.get('content-type') ?? '').split(';')[0]}`;
     const decoder = new TextDecoder();
-    try {
-      for await (const bytes of response.body ?? [])
-        body += decoder.decode(bytes as Uint8Array, { stream: true });
-    } catch (error) {
-      return `${response.status} ${type}: ${summary(body)} then ${reasonOf(error, abort.signal)}`;
+    for await (const bytes of response.body ?? []) {
+      const text = decoder.decode(bytes as Uint8Array, { stream: true });
+      body += text;
+      // Pings are no news.
+      if (text.startsWith('event: ping')) continue;
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, quietMs);
     }
-    return `${response.status} ${type}: ${summary(body)}`;
+    return seen();
   } catch (error) {
-    return `no response: ${reasonOf(error, abort.signal)}`;
+    const reason = reasonOf(error, abort.signal);
+    return head === undefined ? `no response: ${reason}` : `${seen()} then ${reason}`;
   } finally {
     clearTimeout(timer);
   }
@@ -168,18 +182,18 @@ describe('every fault looks the same in memory and over HTTP', () => {
   });
 
   test.concurrent.each(faultTable)('$id', async ({ id, make }) => {
-    const waits = id.includes('stall');
-    const timeoutMs = id === 'ping-stall' ? 250 : waits ? 70 : 5000;
+    const patience =
+      id === 'header-stall'
+        ? { ...patient, headersMs: 50 }
+        : id.endsWith('stall')
+          ? { ...patient, quietMs: 200 }
+          : patient;
     const spec = turn(quick[id] ?? make());
     const emulator = createEmulator({ respond: () => spec });
     await using server = await startEmulator({ respond: () => spec });
     for (const [index, stream] of [true, false].entries()) {
-      const inMemory = await observe((init) => emulator.fetch(api, init), stream, timeoutMs);
-      const remote = await observe(
-        (init) => fetch(`${server.url}/v1/messages`, init),
-        stream,
-        timeoutMs + (waits ? 80 : 0),
-      );
+      const inMemory = await observe((init) => emulator.fetch(api, init), stream, patience);
+      const remote = await observe((init) => fetch(`${server.url}/v1/messages`, init), stream, patience);
       const expected = looks[id][index] ?? '';
       if (expected === '') expect(inMemory).toMatch(/^200 text\/event-stream: S\.\[d\]\[d{4000,}\]DE$/);
       else expect(inMemory.replace(/\.{2,}/, '...')).toBe(expected);
@@ -244,7 +258,7 @@ describe('faults in detail', () => {
   test('a cut tool input ends in any of three ways', async () => {
     const run = async (ending: 'max_tokens' | 'cut' | 'end'): Promise<string> => {
       const emulator = createEmulator({ respond: () => turn(fault.cutToolInput({ ending })) });
-      return observe((init) => emulator.fetch(api, init), true, 1000);
+      return observe((init) => emulator.fetch(api, init), true);
     };
     expect(await run('max_tokens')).toBe('200 text/event-stream: S.[d][d]DE');
     expect(await run('cut')).toBe('200 text/event-stream: S.[d][d then terminated (UND_ERR_SOCKET)');
@@ -284,7 +298,7 @@ describe('faults in detail', () => {
     const emulator = createEmulator({ respond: script(specs) });
     const outcomes: string[] = [];
     for (let count = 0; count < specs.length; count++) {
-      await observe((init) => emulator.fetch(api, init), true, 1000);
+      await observe((init) => emulator.fetch(api, init), true);
       outcomes.push(emulator.requests[count]?.ended ?? '');
     }
     expect(outcomes).toEqual(['cut', 'cut', 'cut', 'complete']);

@@ -436,6 +436,3 @@ export const requirements: readonly Requirement[] = [...serverRules, ...clientRu
 
 /** The id of a rule for servers. */
 export type ServerRequirement = (typeof serverRules)[number]['id'];
-
-/** The id of a rule for clients. */
-export type ClientRequirement = (typeof clientRules)[number]['id'];

@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { apiError, createEmulator, match, reply, route, script, text, toolUse } from '../src/index.ts';
+import { apiError, createEmulator, fault, match, reply, route, script, text, toolUse } from '../src/index.ts';
 import type { EmulatedRequest } from '../src/index.ts';
 import { clientOf, plain, post, scripted } from './api.ts';
 
@@ -154,4 +155,20 @@ test('an abort before the headers rejects with its reason and bills nothing', as
   await expect.poll(() => emulator.requests[0]?.ended).toBe('aborted');
   expect(emulator.bill.requests).toBe(0);
   await expect(emulator.fetch('https://api.example/', { signal: abort.signal })).rejects.toBe(reason);
+});
+
+test('a long-lived signal keeps no listeners', async () => {
+  const { signal } = new AbortController();
+  const faults = [undefined, fault.cut(), fault.connectionReset(), fault.earlyEnd(), fault.html()];
+  const emulator = createEmulator({
+    respond: (request) =>
+      reply('x'.repeat(100), { delayMs: 1, fault: faults[request.index % faults.length] }),
+  });
+  for (let count = 0; count < 40; count++) {
+    const body = JSON.stringify({ ...plain, stream: count % 2 === 0 });
+    const headers = { 'x-api-key': 'k', 'anthropic-version': '2026-10-21' };
+    const sent = emulator.fetch('https://api.example/v1/messages', { method: 'POST', headers, body, signal });
+    await sent.then((response) => response.text()).catch((error: unknown) => error);
+  }
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
 });

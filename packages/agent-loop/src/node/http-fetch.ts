@@ -1,26 +1,17 @@
-import http from 'node:http';
-import https from 'node:https';
-import { httpAgent, httpsAgent, wasStale } from './connections.ts';
-import { decompressed } from './decompress.ts';
-import { headOf, replyOf } from './reply.ts';
-import { ReplyBody } from './reply-body.ts';
-import { asPlain, globalFetch, type PlainRequest } from './way-back.ts';
+import type { exchange } from './exchange.ts';
+import { asPlain, globalFetch } from './way-back.ts';
 
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const WITHOUT_BODY = new Set([204, 205, 304]);
-
-/** Sends the request through the global fetch after all. */
-type HandOver = () => Promise<Response>;
+let send: typeof exchange | undefined;
 
 /**
- * A `fetch` over node:http for `new Anthropic({ fetch: httpFetch })`: the same behaviour as Node's global
- * fetch at a fraction of its CPU time and memory, with idle connections kept for 30 s, and without its limits of 300 s
- * for the headers and between two pieces of the body. A connection that does not open within 10 s fails.
+ * A `fetch` over node:http for `new Anthropic({ fetch: httpFetch })`: it behaves like Node's global fetch at a
+ * fraction of the CPU time and memory, keeps idle connections for 30 s, and has no limit of 300 s for the
+ * headers or between two pieces of the body. A connection that does not open within 10 s fails.
  *
  * It hands over to `globalThis.fetch` whenever it is not surely equivalent: a redirect, a proxy from the
  * environment (`NODE_USE_ENV_PROXY`, `--use-env-proxy`), a global dispatcher or `fetch` that somebody
- * replaced, a body other than text or bytes, a `Request`, headers that frame the message, and any option besides `method`,
- * `headers`, `body` and `signal`. The environment variable `PAWL_FETCH=global` hands everything over.
+ * replaced, a body other than text or bytes, a `Request`, headers that frame the message, and any option
+ * besides `method`, `headers`, `body` and `signal`. `PAWL_FETCH=global` in the environment hands over all.
  *
  * Bytes are sent without a copy: do not change them until the promise settles.
  *
@@ -31,108 +22,8 @@ type HandOver = () => Promise<Response>;
 export async function httpFetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
   const request = asPlain(httpFetch, input, init);
   if (!request) return globalFetch(httpFetch, input, init);
+  // With the first request: loading node:http costs a third of what importing the SDK does.
+  send ??= (await import('./exchange.ts')).exchange;
   request.signal?.throwIfAborted();
-  addDefaults(request);
-  return exchange(request, () => globalFetch(httpFetch, input, init));
-}
-
-/** Adds what the global fetch adds, and frames the body. */
-function addDefaults({ url, method, headers, body }: PlainRequest): void {
-  const given = new Set<string>();
-  for (let i = 0; i < headers.length; i += 2) given.add(headers[i] as string);
-  const add = (name: string, value: string) => {
-    if (!given.has(name)) headers.push(name, value);
-  };
-  headers.unshift('host', url.host, 'connection', 'keep-alive');
-  if (body?.isText) add('content-type', 'text/plain;charset=UTF-8');
-  add('accept', '*/*');
-  add('accept-language', '*');
-  add('sec-fetch-mode', 'cors');
-  add('user-agent', 'node');
-  add('accept-encoding', url.protocol === 'https:' ? 'br, gzip, deflate' : 'gzip, deflate');
-  if (body) headers.push('content-length', String(body.bytes.byteLength));
-  else if (method === 'POST' || method === 'PUT' || method === 'PATCH') headers.push('content-length', '0');
-}
-
-function open({ url, method, headers }: PlainRequest): http.ClientRequest {
-  const secure = url.protocol === 'https:';
-  return (secure ? https : http).request({
-    agent: secure ? httpsAgent : httpAgent,
-    hostname: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
-    port: url.port,
-    path: url.pathname + url.search,
-    method,
-    headers,
-  });
-}
-
-/** A request whose caller still waits. Let go once settled: a stream may stay open long after its request. */
-interface Pending {
-  readonly request: PlainRequest;
-  readonly handOver: HandOver;
-  readonly resolve: (response: Response | Promise<Response>) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-function exchange(request: PlainRequest, handOver: HandOver): Promise<Response> {
-  return new Promise((resolve, reject) => start({ request, handOver, resolve, reject }));
-}
-
-function start(waiting: Pending): void {
-  const { signal, method, url, body } = waiting.request;
-  const sentAt = performance.now();
-  const sent = open(waiting.request);
-  // Nothing below may hold `waiting` itself: through its resolve function the socket would keep an abandoned
-  // Response alive, and with it the connection.
-  let pending: Pending | undefined = waiting;
-  let received: ReplyBody | undefined;
-
-  const settle = (): Pending | undefined => {
-    const settled = pending;
-    pending = undefined;
-    return settled;
-  };
-  const release = () => signal?.removeEventListener('abort', abort);
-  const abort = () => {
-    if (received) return received.abort(signal?.reason);
-    release();
-    settle()?.reject(signal?.reason);
-    sent.destroy();
-  };
-  signal?.addEventListener('abort', abort);
-
-  sent.on('error', (error) => {
-    if (received) return received.fail(error);
-    release();
-    const caller = settle();
-    if (caller && wasStale(sent, error, performance.now() - sentAt)) {
-      caller.resolve(exchange(caller.request, caller.handOver));
-    } else caller?.reject(new TypeError('fetch failed', { cause: error }));
-  });
-  sent.on('response', (message) => {
-    const caller = settle();
-    if (!caller) return message.destroy();
-    if (REDIRECTS.has(message.statusCode ?? 0) && message.headers.location !== undefined) {
-      release();
-      message.on('error', () => {}).destroy();
-      return caller.resolve(caller.handOver());
-    }
-    received = receive(message, method, release);
-    caller.resolve(replyOf(headOf(message, url), received));
-  });
-  sent.end(body?.bytes);
-}
-
-/** The body of a reply, or `undefined` when a reply of this kind has none. */
-function receive(
-  message: http.IncomingMessage,
-  method: string,
-  onSettled: () => void,
-): ReplyBody | undefined {
-  if (method !== 'HEAD' && !WITHOUT_BODY.has(message.statusCode ?? 0)) {
-    return new ReplyBody(message, decompressed(message), onSettled);
-  }
-  message.resume();
-  onSettled();
-  return undefined;
+  return send(request, () => globalFetch(httpFetch, input, init));
 }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { type ImageHeader, readImageHeader } from './image-header.ts';
 import type {
   Base64ImageSource,
   DocumentBlockParam,
@@ -55,13 +56,6 @@ const PDF_MAX_PAGES = 600;
 /** A PDF's header may follow some junk; readers look for it in this many bytes. */
 const PDF_HEADER_WITHIN_BYTES = 1_024;
 
-const MEDIA_TYPES: Readonly<Record<string, Base64ImageSource['media_type']>> = {
-  jpg: 'image/jpeg',
-  png: 'image/png',
-  gif: 'image/gif',
-  webp: 'image/webp',
-};
-
 /**
  * An image as a content block for user input.
  *
@@ -73,7 +67,7 @@ export async function image(source: MediaSource, options: ImageOptions = {}): Pr
   const url = remoteUrl(source);
   if (url) return { type: 'image', source: { type: 'url', url }, ...options };
   const { bytes, name } = await load(source, IMAGE_MAX_BASE64_BYTES, 'Scale it down or compress it more.');
-  const media_type = await checkedImageType(bytes, name);
+  const media_type = checkedImageType(bytes, name);
   return { type: 'image', source: { type: 'base64', media_type, data: base64(bytes) }, ...options };
 }
 
@@ -150,38 +144,35 @@ function checkSize(bytes: number, maxBase64Bytes: number, name: string, remedy: 
   );
 }
 
-async function checkedImageType(bytes: Uint8Array, name: string): Promise<Base64ImageSource['media_type']> {
-  const expected = 'the API accepts JPEG, PNG, GIF and WebP. Convert it first.';
-  // Recognises formats and reads dimensions from their headers; loaded only by those who send images.
-  const { imageSize } = await import('image-size');
-  let found: ReturnType<typeof imageSize>;
-  try {
-    found = imageSize(bytes);
-  } catch (error) {
-    if (isPdf(bytes)) throw new MediaError('wrong-type', `${name} is a PDF, not an image. Use pdf() for it.`);
-    const known = error instanceof TypeError;
-    if (known)
-      throw new MediaError('wrong-type', `${name} is not an image of a known format; ${expected}`, {
-        cause: error,
-      });
-    throw new MediaError('corrupt', `${name} is damaged or cut short: its dimensions cannot be read.`, {
-      cause: error,
-    });
-  }
-  const { type, width, height } = found;
-  const mediaType = MEDIA_TYPES[type ?? ''];
-  if (!mediaType)
-    throw new MediaError(
-      'wrong-type',
-      `${name} is ${type?.toUpperCase() ?? 'of an unknown format'}; ${expected}`,
-    );
-  if (!(width > 0 && height > 0))
+function checkedImageType(bytes: Uint8Array, name: string): Base64ImageSource['media_type'] {
+  const { mediaType, width, height } = readHeader(bytes, name);
+  if (!(width > 0 && height > 0)) {
     throw new MediaError('corrupt', `${name} says it is ${width} x ${height} pixels.`);
+  }
   if (Math.max(width, height) > IMAGE_MAX_SIDE_PX) {
     const limit = `the API accepts ${IMAGE_MAX_SIDE_PX} a side. Scale it down or cut it into parts.`;
     throw new MediaError('too-many-pixels', `${name} is ${width} x ${height} pixels; ${limit}`);
   }
   return mediaType;
+}
+
+function readHeader(bytes: Uint8Array, name: string): ImageHeader {
+  let header: ImageHeader | null;
+  try {
+    header = readImageHeader(bytes);
+  } catch (error) {
+    throw new MediaError('corrupt', `${name} is damaged or cut short: its dimensions cannot be read.`, {
+      cause: error,
+    });
+  }
+  if (header) return header;
+  if (isPdf(bytes)) {
+    throw new MediaError('wrong-type', `${name} is a PDF, not an image. Use pdf() for it.`);
+  }
+  throw new MediaError(
+    'wrong-type',
+    `${name} is not an image of a format that the API accepts: JPEG, PNG, GIF or WebP. Convert it first.`,
+  );
 }
 
 function isPdf(bytes: Uint8Array): boolean {

@@ -162,7 +162,7 @@ function worldOf({ id, emulator, fetch, seams, pass = (work) => work }: WorldOpt
     limits: { idleMs: waitsForIdle.has(id) ? 2000 : 50_000, timeMs: 100_000 },
     seams,
   });
-  return { emulator, agent: agent as Agent, runs, pass };
+  return { emulator, agent, runs, pass };
 }
 
 /** A run without anybody listening to its events. */
@@ -300,7 +300,10 @@ function inMemory(
 }
 
 function emulatorOf(play: readonly Step[], time: VirtualTime | undefined): Emulator {
-  return createEmulator({ respond: script(play), ...(time && { clock: time.seams.now, sleep: time.sleep }) });
+  return createEmulator({
+    respond: script(play),
+    ...(time && { clock: () => time.seams.now(), sleep: time.sleep }),
+  });
 }
 
 describe.each(ways)('%s(), over HTTP', (_name, through) => {

@@ -64,7 +64,7 @@ interface PlannedRun {
 }
 
 /** A run, and another on what it left. */
-export type History = readonly [PlannedRun, PlannedRun];
+type History = readonly [PlannedRun, PlannedRun];
 
 const mostly = <T>(usual: T, ...others: T[]): fc.Arbitrary<T> =>
   fc.oneof(
@@ -102,7 +102,7 @@ const plannedReply: fc.Arbitrary<PlannedReply> = fc.record({
   thinks: fc.constantFrom('no', 'no', 'first', 'last'),
   text: fc.constantFrom('', ' \n', 'Some text.'),
   server: mostly<PlannedReply['server']>('no', 'open', 'answered'),
-  calls: fc.array(call, { maxLength: 4 }),
+  calls: fc.array(call, { maxLength: 3 }),
   stop: mostly<PlannedReply['stop']>(
     'fit',
     'end_turn',
@@ -135,9 +135,12 @@ const plannedRun = (replies: {
   });
 
 /** Any two runs. */
-export const histories: fc.Arbitrary<History> = fc.tuple(
+const histories: fc.Arbitrary<History> = fc.tuple(
   plannedRun({ minLength: 1, maxLength: 2 }),
-  plannedRun({ minLength: 0, maxLength: 1 }),
+  fc.oneof(
+    { weight: 3, arbitrary: plannedRun({ minLength: 0, maxLength: 0 }) },
+    { weight: 1, arbitrary: plannedRun({ minLength: 1, maxLength: 1 }) },
+  ),
 );
 
 /** Longer than any tool or reply of a plan needs; only a stall reaches it. */
@@ -151,7 +154,11 @@ interface Stage {
 let current: Stage = { time: virtualTime(), runs: new Map() };
 let server: Emulator = createEmulator();
 // Made once: agents are many, and a client or a tool does not differ between them.
-const client = clientOf((input, init) => server.fetch(input, init), { maxRetries: 0, logLevel: 'off' });
+const client = clientOf((input, init) => server.fetch(input, init), {
+  maxRetries: 0,
+  logLevel: 'off',
+  openTelemetry: false,
+});
 const tools = [tool('look', 'read'), tool('put', 'idempotent'), tool('send', 'once'), tool('ask', 'once')];
 
 interface Input {
@@ -173,10 +180,11 @@ function tool(name: string, effect: ToolEffect) {
       required: ['ms', 'act', 'key'],
     } as const,
     access: ({ key }) => (key === null ? {} : effect === 'read' ? { reads: [key] } : { writes: [key] }),
-    async run(given, { signal, callId, progress }) {
+    async run(given, ctx) {
+      const { signal, callId } = ctx;
       const { ms, act } = given as Input;
       current.runs.set(callId, (current.runs.get(callId) ?? 0) + (effect === 'read' ? 0 : 1));
-      progress('begun');
+      ctx.progress('begun');
       await current.time.sleep(act === 'hang' ? 10_000 : ms, act === 'listen' ? signal : undefined);
       signal.throwIfAborted();
       if (act === 'throw') throw new Error('It broke.');
@@ -205,7 +213,7 @@ function specOf(plan: PlannedReply): ReplySpec {
     ...(plan.stop !== 'fit' &&
       !(plan.stop === 'pause_turn' && plan.server === 'no') && { stopReason: plan.stop }),
     ...(plan.fault && { fault: plan.fault }),
-    chunk: { size: plan.size, delayMs: plan.delayMs },
+    chunk: { size: plan.size, delayMs: plan.delayMs, eventsPerWrite: plan.delayMs > 0 ? 1 : 3 },
   });
 }
 
@@ -216,8 +224,13 @@ function callOf({ tool: name, ms, act, key, json }: PlannedCall): BlockSpec {
   return toolUse(name, sent, { id: `toolu_${(calls += 1)}` });
 }
 
+/** Plays `count` histories; the same for the same `seed`. */
+export async function playHistories(seed: number, count: number): Promise<void> {
+  await fc.assert(fc.asyncProperty(histories, playHistory), { numRuns: count, seed });
+}
+
 /** Plays both runs of a history and checks what must hold of any. */
-export async function playHistory([first, second]: History): Promise<void> {
+async function playHistory([first, second]: History): Promise<void> {
   const time = virtualTime(() => 0.5);
   const plan: PlannedReply[] = [];
   const respond: Responder = () => {
@@ -225,7 +238,7 @@ export async function playHistory([first, second]: History): Promise<void> {
     return next ? specOf(next) : reply('Done.');
   };
   current = { time, runs: new Map() };
-  server = createEmulator({ respond, clock: time.seams.now, sleep: time.sleep, cache: false });
+  server = createEmulator({ respond, clock: () => time.seams.now(), sleep: time.sleep, cache: false });
   const before = await time.pass(playRun(first, plan, []));
   check(before);
   const cut = server.requests.length;
@@ -260,7 +273,7 @@ async function playRun(
   });
   let halt = (): void => {};
   if (stop && stop.how !== 'time-limit') time.after(stop.atMs, () => halt());
-  return play(agent as never, 'Go.', { messages, signal: controller.signal }, (stream) => {
+  return play(agent, 'Go.', { messages, signal: controller.signal }, (stream) => {
     halt = stop?.how === 'signal' ? () => controller.abort() : () => stream.stop();
   });
 }

@@ -37,23 +37,23 @@ export type StageOptions = Partial<AgentOptions> & {
 export function stage({ steps = [], world, time, maxRetries = 2, ...options }: StageOptions): Stage {
   const emulator = createEmulator({
     respond: script(steps),
-    ...(time && { clock: time.seams.now, sleep: time.sleep }),
+    ...(time && { clock: () => time.seams.now(), sleep: time.sleep }),
     ...world,
   });
   const client = clientOf(emulator.fetch, { maxRetries });
-  const agent = createAgent({
+  const agent: Agent = createAgent({
     model: 'claude-sonnet-5-5',
     client,
     ...(time && { seams: time.seams }),
     ...options,
-  }) as Agent;
+  });
   return { emulator, client, agent };
 }
 
 /** The real SDK over a fetch, or over HTTP where `fetch` is a URL. */
 export function clientOf(
   fetch: Emulator['fetch'] | string,
-  options: Omit<ClientOptions, 'apiKey' | 'baseURL' | 'fetch'> = {},
+  options: Omit<ClientOptions, 'apiKey' | 'baseURL'> = {},
 ): Anthropic {
   const where = typeof fetch === 'string' ? { baseURL: fetch } : { baseURL: 'http://emulator.local', fetch };
   return new Anthropic({ apiKey: 'k', ...where, ...options });

@@ -1,10 +1,23 @@
 import { getEventListeners } from 'node:events';
-import { apiError, createEmulator, fault, reply, text, thinking, toolUse } from '@pawl/emulator';
+import {
+  apiError,
+  createEmulator,
+  fault,
+  reply,
+  script,
+  startEmulator,
+  text,
+  thinking,
+  toolUse,
+} from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
 import { type AgentEvent, createAgent, defineTool, type RunOptions } from '../../src/index.ts';
+import { httpFetch } from '../../src/node/index.ts';
 import { clientOf, conversations, expectSound, play, type Played, stage, story } from './stage.ts';
 import { virtualTime } from './time.ts';
 
+/** A text that takes longer to arrive than any stop here. */
+const LONG = 'Once upon a time there was a queen. '.repeat(30);
 /** The longest a stop may take, in milliseconds. */
 const PROMPT_MS = 100;
 
@@ -123,13 +136,10 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
   });
 
   test('while a reply streams keeps its text and what the server reported, and drops the turn', async () => {
-    const { play: playIt, options, outcome, reason } = way(160);
+    const { play: playIt, options, outcome, reason } = way(300);
     const set = stage({
       ...options,
-      steps: [
-        reply('Once upon a time there was a queen.', { chunk: { size: 5, delayMs: 30 } }),
-        reply('Yes.'),
-      ],
+      steps: [reply(LONG, { chunk: { size: 5, delayMs: 10 } }), reply('Yes.')],
     });
     const stopped = await playIt(set);
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
@@ -386,6 +396,20 @@ describe('a stop', () => {
     expect(performance.now() - startedAt).toBeLessThan(40 + PROMPT_MS);
     expect(await left).toMatchObject({ outcome: 'stopped', reason: 'the stream was disposed of' });
     expectSound(set);
+  });
+
+  test.each([
+    ['the global fetch', undefined],
+    ['httpFetch', httpFetch],
+  ])('closes the connection over HTTP, by %s', async (_name, fetch) => {
+    const slow = reply(LONG, { chunk: { size: 5, delayMs: 10 } });
+    await using server = await startEmulator({ respond: script([slow]) });
+    const set = stage({ client: clientOf(server.url, fetch && { fetch }) });
+    const stopped = await playAndStop(set, 300, (stop) => stop());
+    expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
+    expect(stopped.result?.text).toMatch(/^Once/);
+    await expect.poll(() => server.emulator.requests[0]?.ended).toBe('aborted');
+    expectSound(server);
   });
 
   test('under way keeps finished thinking turns exactly as they were', async () => {

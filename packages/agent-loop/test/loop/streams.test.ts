@@ -178,7 +178,7 @@ describe('the queue between a run and its reader', () => {
         // Reads `speed` events for every one that is pushed, as far as there are any.
         let ahead = queue.next();
         const take = async (): Promise<boolean> => {
-          const event = await Promise.race([ahead, undefined]);
+          const event = await Promise.race([ahead, Promise.resolve(undefined)]);
           if (!event) return false;
           seen.push(event);
           ahead = queue.next();

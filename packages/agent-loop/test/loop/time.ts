@@ -4,13 +4,13 @@ import type { Seams } from '../../src/index.ts';
 export interface VirtualTime {
   readonly seams: Seams;
   /** Milliseconds that have passed. */
-  now(): number;
+  readonly now: () => number;
   /** Waits; resolves early, without error, when the signal aborts. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Calls `fire` once after `ms`. */
-  after(ms: number, fire: () => void): () => void;
+  readonly after: (ms: number, fire: () => void) => () => void;
   /** Lets time pass until `work` has settled. */
-  pass<T>(work: Promise<T>): Promise<T>;
+  readonly pass: <T>(work: Promise<T>) => Promise<T>;
 }
 
 interface Timer {
@@ -51,10 +51,10 @@ export function virtualTime(random: () => number = () => 0): VirtualTime {
 
   const pass: VirtualTime['pass'] = async (work) => {
     let settled = false;
-    const done = (): void => {
+    const settle = (): void => {
       settled = true;
     };
-    work.then(done, done);
+    work.then(settle, settle);
     for (let idle = 0; !settled;) {
       await allMicrotasks();
       if (settled) break;

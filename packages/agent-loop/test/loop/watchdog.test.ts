@@ -1,5 +1,16 @@
-import { type Emulator, fault, reply, serverToolUse, text, thinking, whole } from '@pawl/emulator';
+import {
+  type Emulator,
+  fault,
+  reply,
+  script,
+  serverToolUse,
+  startEmulator,
+  text,
+  thinking,
+  whole,
+} from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
+import { httpFetch } from '../../src/node/index.ts';
 import { clientOf, endOf, expectSound, play, stage, story } from './stage.ts';
 import { virtualTime } from './time.ts';
 
@@ -84,6 +95,20 @@ describe('withheld content', () => {
     expect(story(events)).not.toContain('reply-lost: stream-broken');
     expect(time.now()).toBeGreaterThanOrEqual(9 * minute);
     expectSound(set);
+  });
+
+  test.each([
+    ['the global fetch', undefined],
+    ['httpFetch', httpFetch],
+  ])('survives over HTTP, by %s', async (_name, fetch) => {
+    const quiet = fault.pingStall({ afterEvents: 2, everyMs: 20, ms: 600 });
+    const steps = [reply([thinking('Long.'), text('So.')], { fault: quiet })];
+    await using server = await startEmulator({ respond: script(steps) });
+    const client = clientOf(server.url, fetch && { fetch });
+    const set = stage({ client, limits: { idleMs: 200, turnRetries: 0 } });
+    const { result } = await play(set.agent);
+    expect(result?.text).toBe('So.');
+    expectSound(server);
   });
 
   test('is believed for ten times limits.idleMs, and no longer', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { readImageHeader } from '../../src/node/image-header.ts';
 import { image, MediaError, pdf } from '../../src/node/index.ts';
 
 /** The first bytes of an image of each format, which are all that tells its type and dimensions. */
@@ -113,13 +114,13 @@ describe('image', () => {
       [
         async () => image(Buffer.from('hello, this is text')),
         'wrong-type',
-        /not an image of a known format.*Convert/,
+        /not an image of a format that the API accepts.*Convert/,
       ],
       [async () => image(Buffer.from(PDF)), 'wrong-type', /is a PDF.*pdf\(\)/],
       [
         async () => image(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="5" height="5"/>')),
         'wrong-type',
-        /is SVG/,
+        /not an image of a format that the API accepts/,
       ],
       [async () => image(png(0, 5)), 'corrupt', /0 x 5/],
       [async () => image(new Uint8Array(png(5, 5).subarray(0, 18))), 'corrupt', /damaged or cut short/],
@@ -134,6 +135,48 @@ describe('image', () => {
     const bytes = Buffer.concat([png(10, 10), Buffer.alloc((10 * 1_048_576 * 3) / 4 - 33)]);
     expect(await image(bytes)).toMatchObject({ source: { media_type: 'image/png' } });
     expect((await refusal(image(Buffer.concat([bytes, Buffer.alloc(1)])))).code).toBe('too-large');
+  });
+});
+
+/** The forms of WebP that are no `VP8X`, and a JPEG with much before its frame. */
+const webpLossless = (width: number, height: number) => {
+  const bytes = Buffer.alloc(40);
+  bytes.write('RIFF');
+  bytes.write('WEBPVP8L', 8);
+  bytes[20] = 0x2f;
+  bytes.writeUInt32LE(((width - 1) | ((height - 1) << 14)) >>> 0, 21);
+  return bytes;
+};
+const webpLossy = (width: number, height: number) => {
+  const bytes = Buffer.alloc(40);
+  bytes.write('RIFF');
+  bytes.write('WEBPVP8 ', 8);
+  bytes.writeUInt16LE(width, 26);
+  bytes.writeUInt16LE(height, 28);
+  return bytes;
+};
+
+describe('dimensions', () => {
+  test.for([
+    ['png', png],
+    ['gif', gif],
+    ['jpeg', jpeg],
+    ['webp, extended', webp],
+    ['webp, lossless', webpLossless],
+    ['webp, lossy', webpLossy],
+  ] as const)('%s: every cut before they are told is found', ([, make]) => {
+    const whole = make(640, 333);
+    expect(readImageHeader(whole)).toMatchObject({ width: 640, height: 333 });
+    for (let length = 0; length < whole.length; length += 1) {
+      let header: unknown;
+      try {
+        header = readImageHeader(whole.subarray(0, length));
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError);
+        continue;
+      }
+      if (header !== null) expect(header).toMatchObject({ width: 640, height: 333 });
+    }
   });
 });
 

@@ -67,7 +67,7 @@ export async function answerOf(
 }
 
 /** The content of the last message of the second request. */
-export function resultsIn({ emulator }: Pick<Stage, 'emulator'>): unknown {
+function resultsIn({ emulator }: Pick<Stage, 'emulator'>): unknown {
   const messages = conversations(emulator)[1] as readonly { content: unknown }[] | undefined;
   return messages?.at(-1)?.content;
 }

@@ -292,9 +292,10 @@ describe('a run that is stopped while somebody thinks about it', () => {
     const told: string[] = [];
     for await (const event of stream) {
       told.push(...story([event]));
-      if (event.type === 'approval-request') stream.stop('enough');
+      if (event.type !== 'approval-request') continue;
+      stream.stop('enough');
+      decision.resolve(true);
     }
-    decision.resolve(true);
     const result = await stream.result;
     expect(result.outcome).toBe('stopped');
     expect(told.slice(-3)).toEqual([

@@ -1,7 +1,7 @@
 import { fault, reply, type Step, text, toolUse } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type AgentEvent, defineTool, type ToolOptions } from '../../src/index.ts';
+import { type AgentEvent, defineTool, type Hooks, type ToolOptions } from '../../src/index.ts';
 import { answered, assistant, called, failed, said, user } from '../support/agent-under-test.ts';
 import { conversations, endOf, expectSound, play, stage, story } from '../loop/stage.ts';
 import { type VirtualTime, virtualTime } from '../loop/time.ts';
@@ -263,7 +263,10 @@ describe('a reply that is lost', () => {
     });
     const cut = reply([use('look', 'r1'), filler], { ...slowly, fault: fault.cut({ afterEvents: 5 }) });
     const slow = reply([use('look', 'r2')], { delayMs: 3000 });
-    const set = await run([cut, slow, reply('Done.')], time, { log: [], tools: [look] as never });
+    const seen: string[] = [];
+    const hooks: Hooks = { afterTool: (call) => void seen.push(call.callId) };
+    const set = await run([cut, slow, reply('Done.')], time, { log: [], tools: [look] as never }, { hooks });
+    expect(seen).toEqual(['r2']);
     expect(conversations(set.emulator)[2]).toEqual([
       user('Go.'),
       assistant(called('look', { key: 'k' }, 'r2')),

@@ -156,6 +156,30 @@ describe('afterTool', () => {
     expect(new Set(told)).toEqual(new Set(['broken: looked at', 'note: looked at']));
   });
 
+  test('may give blocks; in place of an error only their text, as the API wants errors to be', async () => {
+    const image = { type: 'image', source: { type: 'url', url: 'https://a.local/a.png' } } as const;
+    const { tool } = noted();
+    const hooks: Hooks = { afterTool: () => ({ result: [{ type: 'text', text: 'see' }, image] }) };
+    const { results } = await turnOf([tool], [['note'], ['note', { n: 'one' }]], { hooks });
+    expect((results as unknown[])[0]).toEqual(answered('call_1', [{ type: 'text', text: 'see' }, image]));
+    const broken = defineTool({
+      name: 'broken',
+      description: 'Fails.',
+      input: z.object({}),
+      run() {
+        throw new Error('boom');
+      },
+    });
+    expect(await turnOf([broken], [['broken']], { hooks })).toMatchObject({
+      results: [
+        failed('call_1', [
+          { type: 'text', text: 'see' },
+          { type: 'text', text: '[A block of type image is left out.]' },
+        ]),
+      ],
+    });
+  });
+
   test('sees a call that timed out once, and not what it gives later', async () => {
     const time = virtualTime();
     const seen: unknown[] = [];

@@ -167,7 +167,7 @@ describe('maxResultBytes', () => {
         expect(Buffer.byteLength(kept)).toBeGreaterThan(maxBytes - 4);
         expect(text.toWellFormed().startsWith(kept)).toBe(true);
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 
@@ -195,7 +195,7 @@ describe('maxResultBytes', () => {
           ).toBe(true);
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 });

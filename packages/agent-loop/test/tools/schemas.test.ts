@@ -26,6 +26,15 @@ const told = (input_schema: object) => [
 
 const text = { type: 'string' };
 
+/** Known by an id to the registry of zod, and so written as a definition. */
+const named = z.object({
+  name: z.string(),
+  get children(): z.ZodArray<typeof named> {
+    return z.array(named);
+  },
+});
+z.globalRegistry.add(named, { id: 'Tree' });
+
 const tree = z.object({
   name: z.string(),
   get children(): z.ZodArray<typeof tree> {
@@ -82,6 +91,22 @@ describe('zod 4', () => {
       'an id of its own',
       z.object({ a: z.string() }).meta({ id: 'Place' }),
       { type: 'object', properties: { a: text }, required: ['a'] },
+    ],
+    [
+      'recursion and an id of its own',
+      named,
+      {
+        type: 'object',
+        properties: { name: text, children: { type: 'array', items: { $ref: '#/$defs/Tree' } } },
+        required: ['name', 'children'],
+        $defs: {
+          Tree: {
+            type: 'object',
+            properties: { name: text, children: { type: 'array', items: { $ref: '#/$defs/Tree' } } },
+            required: ['name', 'children'],
+          },
+        },
+      },
     ],
     [
       'recursion',
@@ -182,6 +207,19 @@ describe('Standard Schema', () => {
         "The input does not fit the tool's schema. Nothing was run. Problems:\nn: must be even\ntry 2",
       ),
     );
+  });
+
+  test('a schema of a library that shows no more of itself than the standard', async () => {
+    const { '~standard': standard } = z.object({ n: z.number(), unit: z.string().default('c') });
+    const input = { '~standard': standard };
+    expect(await sent(input)).toEqual(
+      told({
+        type: 'object',
+        properties: { n: { type: 'number' }, unit: { type: 'string', default: 'c' } },
+        required: ['n'],
+      }),
+    );
+    expect(await answerOf(mirror(input), { n: 2 })).toEqual(answered('call_1', '{"n":2,"unit":"c"}'));
   });
 
   test('a schema may be a function, as those of ArkType are', async () => {

@@ -2,7 +2,7 @@ import type { Quote } from './quotes.ts';
 import type { Term } from './terms.ts';
 
 /** The line that every answer of the librarian begins with. */
-export const label =
+const label =
   '[Answered by the librarian, a rule-based stand-in of the pawl emulator. It is not a model: it searches and quotes.]';
 
 /** What an answer is made of. */

@@ -42,7 +42,7 @@ export async function readChain(fs: FileSystem, directory: string, earlier?: Cha
     }
   }
   const missing = await findMissingBlob(fs, directory, segments);
-  const torn = damage ? null : (segments.at(-1)?.torn ?? null);
+  const torn = damage ? null : (segments.at(-1)?.torn ?? links.torn);
   const found = { segments, lastEpoch: epochs.at(-1) ?? 0 };
   return missing ? { ...found, ...missing, torn: null } : { ...found, length: seq, damage, torn };
 }
@@ -50,12 +50,15 @@ export async function readChain(fs: FileSystem, directory: string, earlier?: Cha
 interface Links {
   readonly found: readonly Segment[];
   readonly damage: JournalDamage | null;
+  /** What is left of an opening that was cut off, behind all that counts. */
+  readonly torn: JournalDamage | null;
 }
 
 /** From the latest segment with a header, back along what each says of the one before. */
 async function collectLinks(fs: FileSystem, directory: string, epochs: readonly number[]): Promise<Links> {
   const found: Segment[] = [];
   let damage: JournalDamage | null = null;
+  let torn: JournalDamage | null = null;
   let wanted: Seal | null = null;
   for (const epoch of epochs.toReversed()) {
     if (wanted && epoch > wanted.epoch) continue;
@@ -74,6 +77,8 @@ async function collectLinks(fs: FileSystem, directory: string, epochs: readonly 
       damage = opening.kind === 'damage' ? opening.damage : broken;
       wanted = null;
     }
+    if (opening.kind === 'void' && opening.size > 0 && found.length === 0)
+      torn ??= { where: path, from: 0, to: opening.size, message: 'The opening of the session was cut off.' };
     if (opening.kind !== 'segment') continue;
     found.push(opening.segment);
     wanted = opening.segment.header.after;
@@ -83,7 +88,7 @@ async function collectLinks(fs: FileSystem, directory: string, epochs: readonly 
     found.length = 0;
     damage = missingSegment(segmentPath(directory, wanted.epoch), wanted.bytes);
   }
-  return { found: found.toReversed(), damage };
+  return { found: found.toReversed(), damage, torn };
 }
 
 function judgeLink(wanted: Seal, epoch: number, kind: string, path: string): JournalDamage | null {

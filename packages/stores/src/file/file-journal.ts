@@ -1,10 +1,10 @@
 import { checkAppend, EntryEncoder, JournalError } from '@pawl/agent-loop/store';
 import type { AppendOptions, Entry, Journal, JournalDamage } from '@pawl/agent-loop/store';
 import { BlobFolder, corrupt } from './blob-folder.ts';
-import { codeOf } from './file-system.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { segmentPath } from './layout.ts';
 import { writeLine } from './line.ts';
+import type { Blob } from './line.ts';
 import { writeFully } from './line-scanner.ts';
 import { readEntries } from './read-entries.ts';
 import type { Extract } from './read-entries.ts';
@@ -86,7 +86,8 @@ export class FileJournal implements Journal {
     };
     const all = written ? [...extracts, written] : extracts;
     try {
-      yield* readEntries(fs, directory, all, { from: fromSeq, to });
+      const batches = readEntries(fs, directory, all, { from: fromSeq, to });
+      for await (const batch of batches) for (const entry of batch) yield entry;
     } catch (error) {
       throw asJournalError(error, 'The session could not be read');
     }
@@ -154,8 +155,7 @@ export class FileJournal implements Journal {
       }
     } catch (error) {
       this.#encoder = new EntryEncoder({ restart: true });
-      if (codeOf(error) === undefined) throw error;
-      throw asJournalError(error, 'Nothing was appended: a content could not be written');
+      throw error;
     }
     return { bytes: lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines), crc };
   }
@@ -167,8 +167,16 @@ export class FileJournal implements Journal {
     const content = mayBeApart ? text.slice(contentAt, -1) : '';
     if (!this.#blobs || Buffer.byteLength(content) <= blobBytes)
       return { text, contentAt, blob: null, afterSync };
-    const blob = await this.#blobs.keep(content);
+    const blob = await this.#keep(this.#blobs, content);
     return { text: `${text.slice(0, contentAt - CONTENT.length)}}`, contentAt: -1, blob, afterSync };
+  }
+
+  async #keep(blobs: BlobFolder, content: string): Promise<Blob> {
+    try {
+      return await blobs.keep(content);
+    } catch (error) {
+      throw asJournalError(error, 'Nothing was appended: a content could not be written');
+    }
   }
 
   /** Where nothing reached the file the next append may do better; otherwise only opening anew can tell what is there. */

@@ -38,6 +38,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): Jo
     );
   }
   const root = resolve(directory);
+  let rootIsSafe = false;
   return {
     async open(id, { readonly = false } = {}) {
       checkJournalId(id);
@@ -45,6 +46,8 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): Jo
       try {
         if (readonly) return await openForReading(place);
         await makeRoot(fs, root);
+        if (!rootIsSafe) await syncParents(fs, root);
+        rootIsSafe = true;
         return await openForWriting(place);
       } catch (error) {
         throw asJournalError(error, `The session ${JSON.stringify(id)} could not be opened`);
@@ -68,12 +71,25 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): Jo
   };
 }
 
-/** Makes a folder and those above it, so that they survive a loss of power. */
+/** Makes a folder and those above it, unless they are there. */
 async function makeRoot(fs: FileSystem, path: string): Promise<void> {
   if (await fs.stat(path)) return;
   const parent = dirname(path);
   if (parent !== path) await makeRoot(fs, parent);
-  if (await makeDirectory(fs, path)) await fs.syncDirectory(parent);
+  await makeDirectory(fs, path);
+}
+
+/** Makes the names of a folder and of those above it survive a loss of power. Whoever made them may have died too soon. */
+async function syncParents(fs: FileSystem, path: string): Promise<void> {
+  const parent = dirname(path);
+  if (parent === path) return;
+  try {
+    await fs.syncDirectory(parent);
+  } catch (error) {
+    // What this process may not even open, it has not made.
+    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error;
+  }
+  await syncParents(fs, parent);
 }
 
 async function list(fs: FileSystem, root: string): Promise<readonly JournalInfo[]> {

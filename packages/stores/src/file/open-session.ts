@@ -53,11 +53,13 @@ export async function openForWriting(place: Place): Promise<FileJournal> {
 
 async function tryToOpen(place: Place): Promise<FileJournal | undefined> {
   const { fs, root, directory, id } = place;
-  if (await makeDirectory(fs, directory)) await fs.syncDirectory(root);
+  await makeDirectory(fs, directory);
   const before = await ifThere(() => readChain(fs, directory));
   if (!before) return undefined;
   checkName(before, id);
   if (before.damage) return journalOf(place, before, null);
+  // Whoever made the folder may have died before this.
+  if (before.length === 0) await fs.syncDirectory(root);
   const epoch = before.lastEpoch + 1;
   const file = await createSegment(fs, segmentPath(directory, epoch));
   if (!file) return undefined;

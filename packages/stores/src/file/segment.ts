@@ -26,10 +26,12 @@ export interface Segment {
 export type Opening =
   | { readonly kind: 'segment'; readonly segment: Segment }
   | { readonly kind: 'newer'; readonly version: number }
-  | { readonly kind: 'void' }
+  | { readonly kind: 'void'; readonly size: number }
   | { readonly kind: 'damage'; readonly damage: JournalDamage };
 
 const MAX_HEADER = 4096;
+/** More than any header of this version takes. */
+const MAX_TORN_HEADER = 512;
 
 /** Reads the first line of a segment. */
 export async function openSegment(fs: FileSystem, path: string): Promise<Opening> {
@@ -53,11 +55,10 @@ export async function openSegment(fs: FileSystem, path: string): Promise<Opening
   }
 }
 
-/** The header is the first to be written: a crash leaves a torn one, behind which nothing was ever acknowledged. */
+/** A header is safe before anything is written behind it. So a crash leaves a torn one with nothing behind it. */
 async function judgeOpening(file: OpenFile, path: string, size: number): Promise<Opening> {
-  const all = await readRange(file, 0, size);
-  const { kind, end } = judgeTail(all);
-  if (kind === 'torn') return { kind: 'void' };
+  const { kind, end, hasLines } = judgeTail(await readRange(file, 0, size));
+  if (kind === 'torn' && !hasLines && size <= MAX_TORN_HEADER) return { kind: 'void', size };
   const message = 'The header of the segment cannot be read.';
   return { kind: 'damage', damage: { where: path, from: 0, to: end, message } };
 }

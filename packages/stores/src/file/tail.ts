@@ -6,6 +6,8 @@ export interface Tail {
   readonly kind: 'torn' | 'damage';
   /** The first byte behind it, counted from the beginning of the tail. */
   readonly end: number;
+  /** Whether a line of the right shape follows the bad one. */
+  readonly hasLines: boolean;
 }
 
 const [LINE_FEED, NUL] = [10, 0];
@@ -16,9 +18,10 @@ const [LINE_FEED, NUL] = [10, 0];
  */
 export function judgeTail(tail: Buffer): Tail {
   const next = nextLine(tail);
-  if (next?.afterSync) return { kind: 'damage', end: next.at };
-  if (tail.includes(NUL) || !tail.includes(LINE_FEED)) return { kind: 'torn', end: tail.length };
-  return { kind: 'damage', end: next?.at ?? tail.length };
+  if (next?.afterSync) return { kind: 'damage', end: next.at, hasLines: true };
+  const hasLines = next !== undefined;
+  if (tail.includes(NUL) || !tail.includes(LINE_FEED)) return { kind: 'torn', end: tail.length, hasLines };
+  return { kind: 'damage', end: next?.at ?? tail.length, hasLines };
 }
 
 /** The first line of the right shape that follows the bad one, or the first of them that was written after a sync. */

@@ -1,0 +1,52 @@
+import type { Client, StreamEvent } from './api.ts';
+import { LostReply } from './lost-reply.ts';
+import { observeAttempts } from './request-attempts.ts';
+import type { RunState } from './run-state.ts';
+import type { ModelRequest } from './session-state.ts';
+
+/** A response whose headers are there. */
+export interface Sent {
+  /** The SDK's reader of the body, which may not hold a stream. */
+  readonly stream: AsyncIterable<StreamEvent>;
+  readonly response: Response;
+}
+
+/** Sends a request through the agent's client, which retries it until headers come. */
+export async function sendRequest(
+  run: RunState,
+  { params, messages, bytes }: ModelRequest,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const client = await run.spec.client();
+  const { betas } = run.spec;
+  const asBytes = takesBytes(client);
+  const options = {
+    signal,
+    middleware: [observeAttempts(run, client.maxRetries)],
+    // The SDK sends a byte body as it is; only its type has to be named.
+    ...(asBytes && { body: bytes, headers: { 'content-type': 'application/json' } }),
+  };
+  // With a byte body the SDK looks at the messages only to describe them in its trace spans.
+  const shown = asBytes && !client.openTelemetry?.traces?.enabled ? [] : [...messages];
+  const request = { ...params, messages: shown };
+  const sent =
+    betas.length > 0
+      ? createBeta(client, { ...request, betas: [...betas] }, options)
+      : client.messages.create(request, options);
+  const { data, response } = await sent.withResponse();
+  return { stream: data as unknown as AsyncIterable<StreamEvent>, response };
+}
+
+type Create = Client['messages']['create'];
+
+/** The beta namespace sends and receives the same shapes, with more fields in them. */
+function createBeta(client: Client, request: object, options: object): ReturnType<Create> {
+  if (!client.beta)
+    throw new LostReply('config', 'The agent names betas, but its client has no beta.messages.', false);
+  return client.beta.messages.create(request as never, options) as unknown as ReturnType<Create>;
+}
+
+/** Clients of other platforms and clients with middleware rewrite the body, for which they need it as an object. */
+function takesBytes(client: Client): boolean {
+  return client.constructor.name === 'Anthropic' && client.middleware?.length === 0;
+}

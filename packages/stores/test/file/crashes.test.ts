@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { campaign } from '../support/campaign.ts';
+import { randomFrom } from '../support/random.ts';
+import { crashTrial } from './crash-trial.ts';
+import type { Ending, Plan } from './crash-trial.ts';
+
+/** A failing trial is told with the plan that repeats it. */
+async function run(plan: Plan): Promise<number[]> {
+  try {
+    return await crashTrial(plan);
+  } catch (error) {
+    throw new Error(`crashTrial(${JSON.stringify(plan)}) failed`, { cause: error });
+  }
+}
+
+const rest = { faults: {}, ending: 'kill' as const };
+
+describe('crashes of a simulated machine', () => {
+  test.for<Ending>(['kill', 'power'])('%s at every operation', async (ending) => {
+    let crashes = 0;
+    for (let seed = 1; seed <= 6; seed += 1) {
+      const [, operations = 0] = await run({ seed, processes: [rest, rest, rest] });
+      for (let crashAt = 0; crashAt < operations; crashAt += 1) {
+        await run({ seed, processes: [rest, { faults: { crashAt }, ending }, rest] });
+        crashes += 1;
+      }
+    }
+    expect(crashes).toBeGreaterThan(100);
+  });
+
+  test('crash upon crash, with full disks, failing syncs and short writes', async () => {
+    const { trials, seed } = campaign(4000, 1_000_000);
+    console.log(`crashes: ${trials} trials from seed ${seed}`);
+    for (let trial = 0; trial < trials; trial += 1) {
+      const random = randomFrom(seed + trial);
+      const processes = Array.from({ length: 1 + random.below(4) }, () => ({
+        faults: {
+          ...(random.chance(0.8) && { crashAt: random.below(90) }),
+          ...(random.chance(0.2) && { space: random.below(4000) }),
+          ...(random.chance(0.3) && { failSync: oneOf(random.below(12)) }),
+          ...(random.chance(0.1) && { failWrite: oneOf(random.below(12)) }),
+          ...(random.chance(0.2) && { shortWrites: 0.5 }),
+        },
+        ending: random.chance(0.6) ? ('power' as const) : ('kill' as const),
+      }));
+      await run({ seed: seed + trial, processes });
+    }
+  });
+
+  test.for<Ending>(['kill', 'power'])('EIO on every sync, then %s', async (ending) => {
+    for (let seed = 1; seed <= 8; seed += 1)
+      for (let sync = 0; sync < 25; sync += 1)
+        await run({
+          seed,
+          processes: [rest, { faults: { failSync: oneOf(sync) }, ending }, { ...rest, ending }],
+        });
+  });
+
+  test('a disk that fills up at every byte', async () => {
+    for (let space = 0; space < 1200; space += 1)
+      await run({ seed: space, appends: 3, processes: [{ faults: { space }, ending: 'kill' }, rest] });
+  });
+});
+
+function oneOf(failing: number): (count: number) => boolean {
+  return (count) => count === failing;
+}

@@ -1,0 +1,105 @@
+import { statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { JournalError } from '@pawl/agent-loop/store';
+import type { Journal } from '@pawl/agent-loop/store';
+import { sampleEntries, storeConformance } from '@pawl/agent-loop/testkit';
+import { sqliteStore } from '@pawl/stores/sqlite';
+import type { SqliteStore } from '@pawl/stores/sqlite';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+describe('SQLite store', () => {
+  const cases = storeConformance({
+    async create() {
+      const folder = await temporaryFolder();
+      const opened: SqliteStore[] = [];
+      const open = () => {
+        const store = sqliteStore(`${folder.path}/deep/sessions.db`);
+        opened.push(store);
+        return store;
+      };
+      return {
+        store: open(),
+        reopen: open,
+        async close() {
+          for (const store of opened) await store.close();
+          await folder[Symbol.asyncDispose]();
+        },
+      };
+    },
+  });
+  for (const { name, skip, run } of cases) test(name, { skip: skip !== false }, run);
+
+  test('entries can be queried', async () => {
+    await using folder = await temporaryFolder();
+    await using store = sqliteStore(`${folder.path}/sessions.db`);
+    const journal = await store.open('review');
+    await journal.append(sampleEntries(20), 0);
+    using db = new DatabaseSync(`${folder.path}/sessions.db`);
+    const sql = `SELECT json ->> '$.tool' AS tool, count(*) AS calls FROM entries
+      WHERE type = 'tool-end' GROUP BY tool ORDER BY tool`;
+    expect(
+      db
+        .prepare(sql)
+        .all()
+        .map((row) => ({ ...row })),
+    ).toEqual([
+      { tool: 'grep', calls: 3 },
+      { tool: 'read', calls: 3 },
+    ]);
+  });
+
+  test('its files are for their owner alone', async () => {
+    await using folder = await temporaryFolder();
+    await using store = sqliteStore(`${folder.path}/sub/sessions.db`);
+    await (await store.open('private')).append(sampleEntries(3), 0);
+    for (const name of ['sessions.db', 'sessions.db-wal', 'sessions.db-shm'])
+      expect(statSync(`${folder.path}/sub/${name}`).mode & 0o777).toBe(0o600);
+    expect(statSync(`${folder.path}/sub`).mode & 0o777).toBe(0o700);
+  });
+
+  test('a changed or a missing row is found', async () => {
+    await using folder = await temporaryFolder();
+    const file = `${folder.path}/sessions.db`;
+    for (const sql of [
+      `UPDATE entries SET json = replace(json, 'maxTokens', 'maxTokenz') WHERE seq = 8`,
+      'DELETE FROM entries WHERE seq = 8',
+      'DELETE FROM entries WHERE seq >= 8',
+    ]) {
+      await using store = sqliteStore(file);
+      const journal = await store.open('damaged');
+      await journal.append(sampleEntries(20), 0);
+      using db = new DatabaseSync(file);
+      db.exec(sql);
+      const error = await readAll(journal).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(JournalError);
+      expect(error).toMatchObject({ code: 'corrupt', damage: { where: expect.stringContaining('entry 8') } });
+      await store.delete('damaged');
+    }
+  });
+
+  test('files of others and of newer versions are refused', async () => {
+    await using folder = await temporaryFolder();
+    const [text, foreign, newer] = ['text', 'foreign', 'newer'].map(
+      (name) => `${folder.path}/${name}.db`,
+    ) as [string, string, string];
+    await writeFile(text, 'This is no database at all, but long enough to be taken for one. '.repeat(20));
+    await expect(sqliteStore(text).open('a')).rejects.toMatchObject({ code: 'corrupt' });
+    using other = new DatabaseSync(foreign);
+    other.exec('CREATE TABLE theirs (a)');
+    await expect(sqliteStore(foreign).open('a')).rejects.toMatchObject({ code: 'io' });
+    await using store = sqliteStore(newer);
+    await store.open('a');
+    await store.close();
+    using later = new DatabaseSync(newer);
+    later.exec('PRAGMA user_version = 2');
+    await expect(sqliteStore(newer).open('a')).rejects.toMatchObject({ code: 'newer-version' });
+  });
+});
+
+async function readAll(journal: Journal): Promise<number> {
+  let count = 0;
+  for await (const _ of journal.read()) count += 1;
+  return count;
+}
