@@ -27,8 +27,8 @@ export class Recorder {
   readonly #to: Recording;
   #seq: number;
   #queue: Waiting[] = [];
-  #writing: Promise<void> | undefined;
-  #busy = false;
+  /** Resolves when nothing is left to write. */
+  #writing: PromiseWithResolvers<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(to: Recording) {
@@ -53,17 +53,18 @@ export class Recorder {
     this.#seq += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ entry: stamped, resolve, reject });
-      if (!this.#busy) this.#writing = this.#write();
+      if (!this.#writing) void this.#write();
     });
   }
 
   /** Resolves when everything recorded so far is kept and told, or has failed. */
   async flushed(): Promise<void> {
-    while (this.#busy) await this.#writing;
+    while (this.#writing) await this.#writing.promise;
   }
 
   async #write(): Promise<void> {
-    this.#busy = true;
+    const writing = Promise.withResolvers<void>();
+    this.#writing = writing;
     while (this.#queue.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
@@ -88,7 +89,8 @@ export class Recorder {
         for (const { reject } of batch) reject(error);
       }
     }
-    this.#busy = false;
+    this.#writing = undefined;
+    writing.resolve();
   }
 }
 

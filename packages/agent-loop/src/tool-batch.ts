@@ -263,7 +263,11 @@ export class ToolBatch {
       idempotencyKey,
     });
     // While the intent was being written, the reply may have been lost or the run stopped.
-    if (this.#over) return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
+    if (this.#over) {
+      // A parked run leaves what may be repeated to whoever resumes it.
+      if (this.#run.halt.reason?.kind === 'parked' && tool.effect !== 'once') return null;
+      return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
+    }
     const ran = await this.#timed(call, ready, ctx);
     if (call.ended) return null;
     const stop = ran.outcome === 'error' ? this.#run.halt.reason : null;
