@@ -86,7 +86,8 @@ export class FileJournal implements Journal {
     };
     const all = written ? [...extracts, written] : extracts;
     try {
-      yield* readEntries(fs, directory, all, { from: fromSeq, to });
+      const batches = readEntries(fs, directory, all, { from: fromSeq, to });
+      for await (const batch of batches) for (const entry of batch) yield entry;
     } catch (error) {
       throw asJournalError(error, 'The session could not be read');
     }

@@ -1,7 +1,7 @@
 import { EntryDecoder } from '@pawl/agent-loop/store';
 import type { Entry } from '@pawl/agent-loop/store';
 import { corrupt, readBlob } from './blob-folder.ts';
-import type { FileSystem } from './file-system.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
 import { LineScanner } from './line-scanner.ts';
 import { nextLine } from './segment.ts';
 import type { Segment } from './segment.ts';
@@ -19,41 +19,80 @@ export function extractOf({ path, header, entries, bytes }: Segment): Extract {
   return { path, seq: header.seq, entries, bytes };
 }
 
-/** Reads entries from position `from` up to `to`. Each is checked again. */
+/** Reads entries from position `from` up to `to`, some at once. Each is checked again. */
 export async function* readEntries(
   fs: FileSystem,
   directory: string,
   extracts: readonly Extract[],
   { from, to }: { readonly from: number; readonly to: number },
-): AsyncGenerator<Entry> {
+): AsyncGenerator<readonly Entry[]> {
   for (const extract of extracts) {
     if (extract.seq + extract.entries <= from || extract.seq >= to) continue;
-    yield* readExtract(fs, directory, extract, from, Math.min(to, extract.seq + extract.entries));
+    const reader = new ExtractReader(fs, directory, extract);
+    try {
+      await reader.open();
+      const end = Math.min(to, extract.seq + extract.entries);
+      while (reader.position < end) {
+        const { batch, error } = await reader.read(Math.min(end, reader.position + BATCH));
+        const skipped = from - (reader.position - batch.length);
+        if (batch.length > 0) yield skipped > 0 ? batch.slice(skipped) : batch;
+        if (error !== undefined) throw error;
+      }
+    } finally {
+      await reader.close();
+    }
   }
 }
 
-async function* readExtract(
-  fs: FileSystem,
-  directory: string,
-  { path, seq, bytes: limit }: Extract,
-  from: number,
-  to: number,
-): AsyncGenerator<Entry> {
-  const file = await fs.open(path, 'read');
-  try {
-    const scanner = new LineScanner(file, { limit });
-    const decoder = new EntryDecoder({ seq });
-    await nextLine(scanner);
-    for (let position = seq; position < to; position += 1) {
-      const line = scanner.next() ?? (await nextLine(scanner));
-      if (!line) throw changed(path, scanner.position, limit);
-      const content = line.blob ? await readBlob(fs, directory, line.blob) : undefined;
-      const text = scanner.bytes.toString('utf8', line.textAt, line.textEnd);
-      const entry = decodeAt(decoder, text, content, path, scanner.position);
-      if (position >= from) yield entry;
+/** Few enough to wait for, enough to make the waiting cheap. */
+const BATCH = 128;
+
+class ExtractReader {
+  readonly #fs: FileSystem;
+  readonly #directory: string;
+  readonly #extract: Extract;
+  readonly #decoder: EntryDecoder;
+  #file: OpenFile | undefined;
+  #scanner: LineScanner | undefined;
+  /** Position of the next entry. */
+  position: number;
+
+  constructor(fs: FileSystem, directory: string, extract: Extract) {
+    this.#fs = fs;
+    this.#directory = directory;
+    this.#extract = extract;
+    this.#decoder = new EntryDecoder({ seq: extract.seq });
+    this.position = extract.seq;
+  }
+
+  async open(): Promise<void> {
+    this.#file = await this.#fs.open(this.#extract.path, 'read');
+    this.#scanner = new LineScanner(this.#file, { limit: this.#extract.bytes });
+    await nextLine(this.#scanner);
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
+  /** The entries up to position `to`; those that could be read where there is an error. */
+  async read(to: number): Promise<{ readonly batch: Entry[]; readonly error?: unknown }> {
+    const batch: Entry[] = [];
+    const scanner = this.#scanner;
+    if (!scanner) return { batch };
+    try {
+      while (this.position < to) {
+        const line = scanner.next() ?? (await nextLine(scanner));
+        if (!line) throw changed(this.#extract, scanner.position);
+        const content = line.blob ? await readBlob(this.#fs, this.#directory, line.blob) : undefined;
+        const text = scanner.bytes.toString('utf8', line.textAt, line.textEnd);
+        batch.push(decodeAt(this.#decoder, text, content, this.#extract.path, scanner.position));
+        this.position += 1;
+      }
+      return { batch };
+    } catch (error) {
+      return { batch, error };
     }
-  } finally {
-    await file.close();
   }
 }
 
@@ -72,7 +111,7 @@ function decodeAt(
   }
 }
 
-function changed(where: string, from: number, to: number): Error {
+function changed({ path: where, bytes: to }: Extract, from: number): Error {
   return corrupt({
     where,
     from,
