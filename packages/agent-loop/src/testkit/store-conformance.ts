@@ -179,7 +179,7 @@ const CASES: readonly Case[] = [
     async check({ store, reopen }) {
       const entries = sampleEntries(60);
       const journal = await store.open('overlapping');
-      await Promise.all(entries.map((entry) => journal.append([entry], entry.seq)));
+      await Promise.all(entries.map(async (entry) => journal.append([entry], entry.seq)));
       await journal.close();
       await holds(await reopen(), 'overlapping', entries);
     },
@@ -320,7 +320,7 @@ const CASES: readonly Case[] = [
     name: 'of many owners that open at once, at most one can append',
     topic: 'fencing',
     async check({ reopen }) {
-      const stores = await Promise.all(Array.from({ length: 6 }, () => reopen()));
+      const stores = await Promise.all(Array.from({ length: 6 }, async () => reopen()));
       const opened = await Promise.allSettled(stores.map((store) => store.open('race')));
       const journals = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
       for (const result of opened)
@@ -380,7 +380,7 @@ const CASES: readonly Case[] = [
     async check({ store, reopen }) {
       const entries = sampleEntries(5);
       const journal = await store.open('closing');
-      const appends = entries.map((entry) => journal.append([entry], entry.seq));
+      const appends = entries.map(async (entry) => journal.append([entry], entry.seq));
       await journal.close();
       await Promise.all(appends);
       await holds(await reopen(), 'closing', entries);
