@@ -45,20 +45,34 @@ export function openStream<Output>(
   };
 }
 
-async function* read<Output>(
+/** An iterator of its own: an asynchronous generator would cost every delta several turns of the microtask queue. */
+function read<Output>(
   queue: EventQueue,
   result: Promise<RunResult<Output>>,
   stop: (reason: string) => void,
-): AsyncGenerator<AgentEvent, void> {
-  let whole = false;
-  try {
-    for (let event = await queue.next(); event; event = await queue.next()) yield event;
-    whole = true;
-    await result;
-  } finally {
-    if (!whole) {
-      stop('the reader left');
-      queue.close();
-    }
-  }
+): AsyncIterableIterator<AgentEvent> {
+  let over = false;
+  const done = { done: true, value: undefined } as const;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      if (over) return done;
+      const value = await queue.next();
+      if (value) return { done: false, value };
+      if (over) return done;
+      over = true;
+      await result;
+      return done;
+    },
+    async return() {
+      if (!over) {
+        over = true;
+        stop('the reader left');
+        queue.close();
+      }
+      return done;
+    },
+  };
 }

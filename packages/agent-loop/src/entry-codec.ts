@@ -304,7 +304,7 @@ const MAX_PASSED_MS = 1e9;
 
 /** What `EntryEncoder` handles by rules of its own. */
 const HANDLED: ReadonlySet<string> = new Set([
-  ...['type', 'seq', 'at', 'runId', 'agent', 'parentRunId', 'callId', 'tool', 'input', 'idempotencyKey'],
+  ...'type seq at runId agent parentRunId callId tool input idempotencyKey'.split(' '),
   ...CARRIED,
 ]);
 

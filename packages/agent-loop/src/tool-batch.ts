@@ -1,5 +1,6 @@
 import type { ToolUseBlock } from './api.ts';
 import { decideInterrupted } from './interrupted-call.ts';
+import { LazyAbort } from './lazy-abort.ts';
 import type { PendingApproval } from './result.ts';
 import type { RunState } from './run-state.ts';
 import type { CallRecord } from './session-state.ts';
@@ -40,7 +41,7 @@ interface BatchedCall {
   effect: ToolEffect | undefined;
   /** Whether its end is recorded. */
   ended: boolean;
-  readonly abort: AbortController;
+  readonly abort: LazyAbort;
   stopTimer: () => void;
 }
 
@@ -90,7 +91,7 @@ export class ToolBatch {
       startedAt: undefined,
       effect: undefined,
       ended: false,
-      abort: new AbortController(),
+      abort: new LazyAbort(),
       stopTimer() {},
     };
     this.#calls.push(call);
@@ -280,7 +281,9 @@ export class ToolBatch {
     const { id: callId, name: tool } = call.block;
     const before = call.record?.started;
     return {
-      signal: call.abort.signal,
+      get signal() {
+        return call.abort.signal;
+      },
       callId,
       idempotencyKey: before?.idempotencyKey ?? `${this.#run.runId}:${callId}`,
       attempt: (before?.attempt ?? 0) + 1,

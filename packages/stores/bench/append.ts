@@ -21,8 +21,17 @@ try {
   const content = [{ type: 'text' as const, text: 'x'.repeat(880) }];
   const times = { raw: [] as number[], kept: [] as number[], unsynced: [] as number[] };
   const entryAt = (seq: number): Entry => ({
-    ...{ type: 'tool-end', seq, runId: 'run_1', agent: 'bench', at: 1_790_000_000_000 + seq, turn: seq },
-    ...{ callId: `call_${seq}`, tool: 'read', outcome: 'ok', content, durationMs: 12.375 },
+    type: 'tool-end',
+    seq,
+    runId: 'run_1',
+    agent: 'bench',
+    at: 1_790_000_000_000 + seq,
+    turn: seq,
+    callId: `call_${seq}`,
+    tool: 'read',
+    outcome: 'ok',
+    content,
+    durationMs: 12.375,
   });
   let seq = 0;
   for (let round = 0; round < COUNT; round += 1) {

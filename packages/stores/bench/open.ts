@@ -25,9 +25,9 @@ try {
 
   const plain = async (): Promise<number> => {
     const lines = (await readFile(path, 'utf8')).split('\n');
-    let count = 0;
-    for (const line of lines) if (line !== '' && JSON.parse(line.slice(line.indexOf('{')))) count += 1;
-    return count;
+    const entries: unknown[] = [];
+    for (const line of lines) if (line !== '') entries.push(JSON.parse(line.slice(line.indexOf('{'))));
+    return entries.length;
   };
   const opened = async (): Promise<number> => {
     const session = await store.open('long', { readonly: true });

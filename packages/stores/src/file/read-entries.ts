@@ -4,7 +4,7 @@ import { corrupt, readBlob } from './blob-folder.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { LineScanner } from './line-scanner.ts';
 import { nextLine } from './segment.ts';
-import type { Segment } from './segment.ts';
+import type { KeptLine, Segment } from './segment.ts';
 
 /** A segment as far as it is to be read. */
 export interface Extract {
@@ -12,14 +12,21 @@ export interface Extract {
   readonly seq: number;
   readonly entries: number;
   readonly bytes: number;
+  /** Its lines, where they are in memory. */
+  readonly kept?: readonly KeptLine[] | null;
 }
 
 /** What a scan found, to be read. */
-export function extractOf({ path, header, entries, bytes }: Segment): Extract {
-  return { path, seq: header.seq, entries, bytes };
+export function extractOf({ path, header, entries, bytes, kept }: Segment): Extract {
+  return { path, seq: header.seq, entries, bytes, kept };
 }
 
-/** Reads entries from position `from` up to `to`, some at once. Each is checked again. */
+/** The same, to be read from the file. */
+export function withoutLines({ path, seq, entries, bytes }: Extract): Extract {
+  return { path, seq, entries, bytes };
+}
+
+/** Reads entries from position `from` up to `to`, some at once. What comes from the file is checked again. */
 export async function* readEntries(
   fs: FileSystem,
   directory: string,
@@ -33,10 +40,10 @@ export async function* readEntries(
       await reader.open();
       const end = Math.min(to, extract.seq + extract.entries);
       while (reader.position < end) {
-        const { batch, error } = await reader.read(Math.min(end, reader.position + BATCH));
+        const { batch, failed } = await reader.read(Math.min(end, reader.position + BATCH));
         const skipped = from - (reader.position - batch.length);
         if (batch.length > 0) yield skipped > 0 ? batch.slice(skipped) : batch;
-        if (error !== undefined) throw error;
+        failed?.();
       }
     } finally {
       await reader.close();
@@ -66,6 +73,7 @@ class ExtractReader {
   }
 
   async open(): Promise<void> {
+    if (this.#extract.kept) return;
     this.#file = await this.#fs.open(this.#extract.path, 'read');
     this.#scanner = new LineScanner(this.#file, { limit: this.#extract.bytes });
     await nextLine(this.#scanner);
@@ -75,39 +83,48 @@ class ExtractReader {
     await this.#file?.close();
   }
 
-  /** The entries up to position `to`; those that could be read where there is an error. */
-  async read(to: number): Promise<{ readonly batch: Entry[]; readonly error?: unknown }> {
+  /** The entries up to position `to`. Where one cannot be read, those before it, and `failed`, which throws why. */
+  async read(to: number): Promise<{ readonly batch: Entry[]; readonly failed?: () => never }> {
     const batch: Entry[] = [];
-    const scanner = this.#scanner;
-    if (!scanner) return { batch };
     try {
       while (this.position < to) {
-        const line = scanner.next() ?? (await nextLine(scanner));
-        if (!line) throw changed(this.#extract, scanner.position);
+        const { bytes, line } = this.#nextInMemory() ?? (await this.#nextRead());
         const content = line.blob ? await readBlob(this.#fs, this.#directory, line.blob) : undefined;
-        const text = scanner.bytes.toString('utf8', line.textAt, line.textEnd);
-        batch.push(decodeAt(this.#decoder, text, content, this.#extract.path, scanner.position));
+        const text = bytes.toString('utf8', line.textAt, line.textEnd);
+        batch.push(decodeAt(this.#decoder, text, content, this.#extract.path));
         this.position += 1;
       }
       return { batch };
     } catch (error) {
-      return { batch, error };
+      const failed = (): never => {
+        throw error;
+      };
+      return { batch, failed };
     }
+  }
+
+  #nextInMemory(): KeptLine | undefined {
+    const scanner = this.#scanner;
+    if (!scanner) return this.#extract.kept?.[this.position - this.#extract.seq];
+    const line = scanner.next();
+    return line && { bytes: scanner.bytes, line };
+  }
+
+  async #nextRead(): Promise<KeptLine> {
+    const scanner = this.#scanner;
+    const line = scanner && (await nextLine(scanner));
+    if (!line) throw changed(this.#extract, scanner?.position ?? 0);
+    return { bytes: scanner.bytes, line };
   }
 }
 
-function decodeAt(
-  decoder: EntryDecoder,
-  text: string,
-  content: string | undefined,
-  where: string,
-  end: number,
-): Entry {
+function decodeAt(decoder: EntryDecoder, text: string, content: string | undefined, where: string): Entry {
   try {
     return decoder.decodeParts(text, content);
   } catch (cause) {
+    // The checksum is right, so this is how it was written: no program of this version did.
     const message = `A record is whole, but no entry: ${cause instanceof Error ? cause.message : ''}`;
-    throw corrupt({ where, from: end - Buffer.byteLength(text) - 1, to: end, message });
+    throw corrupt({ where, from: 0, to: 0, message });
   }
 }
 
