@@ -93,7 +93,7 @@ function load(files: ReadonlyMap<string, Buffer>): SimulatedFileSystem {
   return fileSystem;
 }
 
-describe('truncation', () => {
+describe('truncation', { timeout: 60_000 }, () => {
   test('at every byte loses nothing that is complete', async () => {
     const folder = await makeSession(true, 100, 0);
     const whole = folder.files.get('000002.jsonl') as Buffer;
@@ -124,7 +124,7 @@ describe('truncation', () => {
   });
 });
 
-describe('damage', () => {
+describe('damage', { timeout: 60_000 }, () => {
   test.for([true, false])('is never skipped (written with sync: %s)', async (sync) => {
     const { files, ends } = await makeSession(sync);
     const { trials, seed } = campaign(10_000, 50_000);

@@ -59,7 +59,7 @@ async function trial(seed: number): Promise<{ acknowledged: number; complaint: s
   return { acknowledged: acknowledged.length, complaint };
 }
 
-describe('owners of one session', () => {
+describe('owners of one session', { timeout: 60_000 }, () => {
   test('in whatever order their operations happen, nothing acknowledged is lost or mixed', async () => {
     const { trials, seed } = campaign(400, 100_000);
     console.log(`owners: ${trials} trials from seed ${seed}`);
