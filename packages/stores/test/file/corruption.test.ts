@@ -6,7 +6,7 @@ import type { Entry, Journal, JournalStore } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, repairSession, verifySession } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
-import { campaign } from '../support/campaign.ts';
+import { campaign, patienceMs } from '../support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 import { SimulatedFileSystem } from '../support/simulated-file-system.ts';
@@ -93,7 +93,7 @@ function load(files: ReadonlyMap<string, Buffer>): SimulatedFileSystem {
   return fileSystem;
 }
 
-describe('truncation', { timeout: 60_000 }, () => {
+describe('truncation', { timeout: patienceMs }, () => {
   test('at every byte loses nothing that is complete', async () => {
     const folder = await makeSession(true, 100, 0);
     const whole = folder.files.get('000002.jsonl') as Buffer;
@@ -124,7 +124,7 @@ describe('truncation', { timeout: 60_000 }, () => {
   });
 });
 
-describe('damage', { timeout: 60_000 }, () => {
+describe('damage', { timeout: patienceMs }, () => {
   test.for([true, false])('is never skipped (written with sync: %s)', async (sync) => {
     const { files, ends } = await makeSession(sync);
     const { trials, seed } = campaign(10_000, 50_000);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { campaign } from '../support/campaign.ts';
+import { campaign, patienceMs } from '../support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import { crashTrial } from './crash-trial.ts';
 import type { Ending, Plan } from './crash-trial.ts';
@@ -15,7 +15,7 @@ async function run(plan: Plan): Promise<number[]> {
 
 const rest = { faults: {}, ending: 'kill' as const };
 
-describe('crashes of a simulated machine', { timeout: 60_000 }, () => {
+describe('crashes of a simulated machine', { timeout: patienceMs }, () => {
   test.for<Ending>(['kill', 'power'])('%s at every operation', async (ending) => {
     let crashes = 0;
     for (let seed = 1; seed <= 4; seed += 1) {
