@@ -25,9 +25,10 @@ function runProgram(
   });
   let out = '';
   let err = '';
+  let interrupted = false;
   child.stdout.on('data', (chunk: Buffer) => {
     out += chunk.toString();
-    if (interruptAt && out.includes(interruptAt)) child.kill('SIGINT');
+    if (interruptAt && !interrupted && out.includes(interruptAt)) interrupted = child.kill('SIGINT');
   });
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));

@@ -2,6 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk';
 import type { Logger, LoggerOptions } from 'pino';
 import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
+import { defaultClient } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import {
@@ -264,7 +265,7 @@ async function toParams(
 
 function clientOnFirstUse(client: Client | undefined): () => Promise<Client> {
   if (client) return () => Promise.resolve(client);
-  return once(async () => (await import('#transport')).createDefaultClient());
+  return once(defaultClient);
 }
 
 /** Calls `make` on first use and keeps what it gives; a failure is not kept. */

@@ -1,3 +1,4 @@
+import type { Awaitable } from './api.ts';
 import { EventQueue } from './event-queue.ts';
 import type { AgentEvent } from './events.ts';
 import type { RunResult } from './result.ts';
@@ -45,20 +46,37 @@ export function openStream<Output>(
   };
 }
 
-async function* read<Output>(
+/** An iterator of its own: an asynchronous generator would cost every delta several turns of the microtask queue. */
+function read<Output>(
   queue: EventQueue,
   result: Promise<RunResult<Output>>,
   stop: (reason: string) => void,
-): AsyncGenerator<AgentEvent, void> {
-  let whole = false;
-  try {
-    for (let event = await queue.next(); event; event = await queue.next()) yield event;
-    whole = true;
-    await result;
-  } finally {
-    if (!whole) {
-      stop('the reader left');
-      queue.close();
-    }
-  }
+): AsyncIterableIterator<AgentEvent> {
+  let over = false;
+  const done = { done: true, value: undefined } as const;
+  const end = (): Promise<IteratorResult<AgentEvent>> => {
+    if (over) return Promise.resolve(done);
+    over = true;
+    return result.then(() => done);
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next() {
+      const event = queue.take();
+      if (event) return Promise.resolve({ done: false, value: event });
+      return queue
+        .next()
+        .then((value): Awaitable<IteratorResult<AgentEvent>> => (value ? { done: false, value } : end()));
+    },
+    return() {
+      if (!over) {
+        over = true;
+        stop('the reader left');
+        queue.close();
+      }
+      return Promise.resolve(done);
+    },
+  };
 }

@@ -185,7 +185,7 @@ export class EntryDecoder {
     const fields: Fields = JSON.parse(jsonAt === 0 ? text : text.slice(jsonAt));
     const type = fields['type'];
     if (typeof type !== 'string') throw new SyntaxError('An entry has no type.');
-    const hints = jsonAt === 0 ? NO_HINTS : this.#hints(text.slice(0, jsonAt), type);
+    const hints = jsonAt === 0 ? NO_HINTS : this.#hints(text, jsonAt, type);
     if (hints.passed !== undefined) fields['at'] = this.#at + hints.passed;
     const at = fields['at'];
     this.#at = typeof at === 'number' ? at : Number.NaN;
@@ -199,18 +199,20 @@ export class EntryDecoder {
     return fields as unknown as Entry;
   }
 
-  #hints(text: string, type: string): Hints {
+  #hints(text: string, end: number, type: string): Hints {
     const hints: Hints = {};
-    for (const hint of text.trimEnd().split(' ')) {
-      const kind = hint.charAt(0);
-      const number = Number(hint.slice(1));
-      if (hint === 'x') this.#forget();
-      else if (hint === 'f') this.#carried.delete(type);
-      else if (hint.length === 1 || !Number.isSafeInteger(number)) throw unknownHint(hint);
-      else if (kind === '+') hints.passed = number;
-      else if (kind === 'c') hints.call = number;
-      else if (kind === 'r') hints.run = number;
-      else throw unknownHint(hint);
+    for (let at = 0; at < end;) {
+      const next = text.indexOf(' ', at);
+      const kind = text.charAt(at);
+      if (next < 0 || next >= end) throw unknownHint(text.slice(at, end));
+      const number = next === at + 1 ? Number.NaN : Number(text.slice(at + 1, next));
+      if (kind === '+' && number >= 0) hints.passed = number;
+      else if (kind === 'c' && number >= 0) hints.call = number;
+      else if (kind === 'r' && number >= 0) hints.run = number;
+      else if (kind === 'x' && next === at + 1) this.#forget();
+      else if (kind === 'f' && next === at + 1) this.#carried.delete(type);
+      else throw unknownHint(text.slice(at, next));
+      at = next + 1;
     }
     if (hints.passed !== undefined && Number.isNaN(this.#at))
       throw new SyntaxError('The first entry tells no time.');
@@ -302,7 +304,7 @@ const MAX_PASSED_MS = 1e9;
 
 /** What `EntryEncoder` handles by rules of its own. */
 const HANDLED: ReadonlySet<string> = new Set([
-  ...['type', 'seq', 'at', 'runId', 'agent', 'parentRunId', 'callId', 'tool', 'input', 'idempotencyKey'],
+  ...'type seq at runId agent parentRunId callId tool input idempotencyKey'.split(' '),
   ...CARRIED,
 ]);
 

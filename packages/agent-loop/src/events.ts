@@ -1,4 +1,4 @@
-import type { ContentBlockParam, Message, ReplyUsage, ToolResultContent } from './api.ts';
+import type { ContentBlockParam, Message, ReplyUsage, RequestParams, ToolResultContent } from './api.ts';
 import type { RunErrorCode } from './errors.ts';
 import type { Outcome } from './result.ts';
 import type { ToolEffect } from './tool.ts';
@@ -198,6 +198,15 @@ export interface PrefixChangeEvent extends EntryBase {
   readonly model: string;
   readonly fingerprint: string;
 }
+/**
+ * What every request holds beside its messages, from here on: kept where a session begins and whenever its agent is
+ * another, so that the journal alone tells each request. Credentials are left out.
+ */
+export interface SettingsEvent extends EntryBase {
+  readonly type: 'settings';
+  readonly params: RequestParams;
+  readonly betas: readonly string[];
+}
 /** The run ended. `failed` stands for a run that rejects with a RunError. */
 export interface RunEndEvent extends EntryBase {
   readonly type: 'run-end';
@@ -224,6 +233,7 @@ export type Entry =
   | SessionStartEvent
   | ForkEvent
   | PrefixChangeEvent
+  | SettingsEvent
   | RunEndEvent;
 
 /** What is told as it happens and not kept. */

@@ -10,6 +10,11 @@ export function writeText(file: string, _text: string): Promise<void> {
   return refuse(file);
 }
 
+/** Checksums are only needed for files. */
+export function crc32(_text: string): number {
+  throw new ConfigError('file', 'this runtime has no file system that pawl knows.');
+}
+
 function refuse(file: string): Promise<never> {
   return Promise.reject(
     new ConfigError('file', `${file} cannot be reached: this runtime has no file system that pawl knows.`),

@@ -1,5 +1,6 @@
 import type { ToolUseBlock } from './api.ts';
 import type { RunState } from './run-state.ts';
+import { hasExpired, mustNotRepeat } from './session-pending.ts';
 import type { CallRecord } from './session-state.ts';
 import {
   applyDecision,
@@ -25,11 +26,17 @@ export async function decideInterrupted(
   record: CallRecord,
   ctx: ToolContext,
 ): Promise<Ready | Settled | Undecided> {
-  if (record.started) return settleStarted(run, call, ready, record, ctx);
-  if (record.decided) return applyDecision(run, call, ready, record.decided);
-  if (!record.asked) return decideCall(run, call, ready);
-  if (isExpired(run, record)) return settle('denied', 'This call was not run: nobody decided on it in time.');
-  if (!run.spec.approve) return { state: 'undecided', input: record.asked.input };
+  const { started, asked, decided, used } = record;
+  if (started) {
+    // What it was started with may be what a person made of it.
+    const before = used ? await applyDecision(run, call, ready, used) : ready;
+    return before.state === 'ready' ? settleStarted(run, call, before, record, ctx) : before;
+  }
+  if (asked && hasExpired(run.spec, asked.at, decided?.at ?? run.seams.now()))
+    return settle('denied', 'This call was not run: nobody decided on it in time.');
+  if (decided) return applyDecision(run, call, ready, decided);
+  if (!asked) return decideCall(run, call, ready);
+  if (!run.spec.approve) return { state: 'undecided', input: asked.input };
   return askForDecision(run, call, ready);
 }
 
@@ -41,7 +48,7 @@ async function settleStarted(
   ctx: ToolContext,
 ): Promise<Ready | Settled> {
   const { tool } = ready;
-  if (tool.effect !== 'once') return ready;
+  if (!mustNotRepeat(record, tool)) return ready;
   if (tool.reconcile) return reconcile(ready, ctx);
   if (record.decided?.allow) return applyDecision(run, call, ready, record.decided);
   const why =
@@ -66,11 +73,4 @@ async function reconcile(ready: Ready, ctx: ToolContext): Promise<Ready | Settle
       `This call was interrupted, and whether it took effect could not be found out (${publicMessage(error)}). Check before repeating it.`,
     );
   }
-}
-
-function isExpired(run: RunState, { asked }: CallRecord): boolean {
-  const { approvalExpiryMs } = run.spec;
-  return (
-    approvalExpiryMs !== undefined && asked !== undefined && run.seams.now() - asked.at > approvalExpiryMs
-  );
 }

@@ -27,7 +27,8 @@ export class Recorder {
   readonly #to: Recording;
   #seq: number;
   #queue: Waiting[] = [];
-  #writing = false;
+  /** Resolves when nothing is left to write. */
+  #writing: PromiseWithResolvers<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(to: Recording) {
@@ -38,7 +39,8 @@ export class Recorder {
   /** Tells the readers something that is not kept. */
   tell(delta: NewDelta): void {
     const { runId, agent, seams } = this.#to;
-    this.#to.tell({ ...delta, runId, agent, at: seams.now() });
+    // Stamped in place: there may be thousands a second, and nobody else holds it yet.
+    this.#to.tell(Object.assign(delta, { runId, agent, at: seams.now() }));
   }
 
   /**
@@ -48,7 +50,7 @@ export class Recorder {
   record(entry: NewEntry): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure.error);
     const { runId, agent, seams } = this.#to;
-    const stamped = { ...entry, runId, agent, at: seams.now(), seq: this.#seq } as Entry;
+    const stamped = { ...rounded(entry), runId, agent, at: seams.now(), seq: this.#seq } as Entry;
     this.#seq += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ entry: stamped, resolve, reject });
@@ -56,8 +58,14 @@ export class Recorder {
     });
   }
 
+  /** Resolves when everything recorded so far is kept and told, or has failed. */
+  async flushed(): Promise<void> {
+    while (this.#writing) await this.#writing.promise;
+  }
+
   async #write(): Promise<void> {
-    this.#writing = true;
+    const writing = Promise.withResolvers<void>();
+    this.#writing = writing;
     while (this.#queue.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
@@ -82,8 +90,21 @@ export class Recorder {
         for (const { reject } of batch) reject(error);
       }
     }
-    this.#writing = false;
+    this.#writing = undefined;
+    writing.resolve();
   }
+}
+
+/** Durations count to the microsecond, so that a journal read back is the one that was told. */
+function rounded(entry: NewEntry): NewEntry {
+  if (entry.type !== 'reply' && entry.type !== 'reply-lost' && entry.type !== 'tool-end') return entry;
+  const durationMs = toMicroseconds(entry.durationMs);
+  if (entry.type !== 'reply') return { ...entry, durationMs };
+  return { ...entry, durationMs, firstTokenMs: toMicroseconds(entry.firstTokenMs) };
+}
+
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { MessageParam, RequestParams } from './api.ts';
 
 const encoder = new TextEncoder();
-const FIRST_CAPACITY = 4096;
+const FIRST_CAPACITY = 1024;
+const END = encoder.encode(']}');
 
 /**
- * The JSON body of the next request, kept as bytes. Every message is serialised once, when it joins; building a
- * request copies bytes. So its CPU cost does not grow with the history beyond copying, and successive bodies share a
- * byte-identical prefix, which is what the prompt cache reads back.
+ * The JSON body of the next request, kept as bytes. Every message is serialised once, when it joins, and never copied
+ * for a request. So the CPU cost of a request does not grow with the history but for sending it, and successive bodies
+ * share a byte-identical prefix, which is what the prompt cache reads back.
  */
 export class RequestBody {
   #buffer = new Uint8Array(FIRST_CAPACITY);
@@ -24,27 +25,31 @@ export class RequestBody {
     this.#messages += 1;
   }
 
-  /** The whole body, in memory of its own. The container can change from request to request, so it stands last. */
+  /**
+   * The whole body, as a view: its end is overwritten by the next message. A request is over by then, for the next
+   * message is its reply. The container can change from request to request, so it stands last.
+   */
   bytes(container?: RequestParams['container']): Uint8Array {
-    const tail = encoder.encode(
-      container === undefined ? ']}' : `],"container":${JSON.stringify(container)}}`,
-    );
-    const body = new Uint8Array(this.#length + tail.length);
-    body.set(this.#buffer.subarray(0, this.#length));
-    body.set(tail, this.#length);
-    return body;
+    const end = container === undefined ? END : encoder.encode(`],"container":${JSON.stringify(container)}}`);
+    this.#reserve(end.length);
+    this.#buffer.set(end, this.#length);
+    return this.#buffer.subarray(0, this.#length + end.length);
   }
 
   #write(text: string): void {
-    // UTF-8 needs at most three bytes for a UTF-16 code unit.
-    this.#reserve(text.length * 3);
-    this.#length += encoder.encodeInto(text, this.#buffer.subarray(this.#length)).written;
+    // Most text is ASCII, a byte a character. The rest needs at most three bytes for a UTF-16 code unit.
+    this.#reserve(text.length);
+    const { read, written } = encoder.encodeInto(text, this.#buffer.subarray(this.#length));
+    this.#length += written;
+    if (read === text.length) return;
+    this.#reserve((text.length - read) * 3);
+    this.#length += encoder.encodeInto(text.slice(read), this.#buffer.subarray(this.#length)).written;
   }
 
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    const grown = new Uint8Array(Math.max(needed, Math.ceil(this.#buffer.length * 1.5)));
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
   }

@@ -2,7 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { AgentSpec } from './agent-spec.ts';
 import type { RequestParams } from './api.ts';
 import { messageOf, RunError } from './errors.ts';
-import type { AgentEvent, NewDelta, NewEntry } from './events.ts';
+import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
 import type { Halt } from './halt.ts';
 import type { Journal } from './journal.ts';
 import type { RunLogger } from './logger.ts';
@@ -47,6 +47,7 @@ export class RunState {
   readonly telling: boolean;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
+  readonly #deciders = new Map<string, (decision: ApprovalEvent) => void>();
   #ended = false;
 
   constructor(parts: RunParts) {
@@ -68,7 +69,10 @@ export class RunState {
       runId,
       agent: spec.name,
       tell: (event) => this.#tellReaders(event),
-      fold: (entry) => state.apply(entry),
+      fold: (entry) => {
+        state.apply(entry);
+        if (entry.type === 'approval') this.#deciders.get(entry.callId)?.(entry);
+      },
     });
   }
 
@@ -106,9 +110,26 @@ export class RunState {
     return this.state.request(this.params, this.seams.now());
   }
 
-  /** Nothing more is recorded: the run is left as it stands, to be resumed. */
-  leave(): void {
+  /** Whether nothing more is recorded. */
+  get over(): boolean {
+    return this.#ended;
+  }
+
+  /** Nothing more is recorded: the run is left as it stands, to be resumed. Resolves when what was recorded is kept. */
+  async leave(): Promise<void> {
     this.#ended = true;
+    await this.flushed();
+  }
+
+  /** Resolves when everything recorded so far is kept, or has failed. */
+  flushed(): Promise<void> {
+    return this.#recorder.flushed();
+  }
+
+  /** The next decision on a call, whoever gives it. To be forgotten when it is no longer waited for. */
+  decisionOn(callId: string): { readonly decision: Promise<ApprovalEvent>; readonly forget: () => void } {
+    const decision = new Promise<ApprovalEvent>((resolve) => this.#deciders.set(callId, resolve));
+    return { decision, forget: () => this.#deciders.delete(callId) };
   }
 
   /** Waits, but no longer than until the run is stopped. */

@@ -115,7 +115,7 @@ function haltedEnd(run: RunState): End {
 async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
   const { outcome, reason = null, output = null, pending } = end;
   // A parked run has no end yet: that is how the next owner knows it for interrupted.
-  if (run.halt.reason?.kind === 'parked' && outcome === 'stopped') run.leave();
+  if (run.halt.reason?.kind === 'parked' && outcome === 'stopped') await run.leave();
   else await run.record({ type: 'run-end', outcome, turns: run.tally.turns, reason });
   if (run.halt.reason?.kind === 'failed') throw run.halt.reason.error;
   run.logger.info({ outcome, turns: run.tally.turns, usage: run.tally.usage, reason }, 'run ended');

@@ -77,6 +77,18 @@ export interface CompiledSchema {
  * refused with a ConfigError.
  */
 export function compileSchema(schema: Schema, option: string): CompiledSchema {
+  // Anything can come from JavaScript; a WeakMap answers for anything.
+  const known = compiled.get(schema);
+  if (known) return known;
+  const fresh = compile(schema, option);
+  compiled.set(schema, fresh);
+  return fresh;
+}
+
+/** Tools are often made anew for each request around the same schema: it is converted once. */
+const compiled = new WeakMap<object, CompiledSchema>();
+
+function compile(schema: Schema, option: string): CompiledSchema {
   // Schemas of some libraries (ArkType) are functions.
   if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) {
     throw new ConfigError(option, `expected a schema such as z.object({ ... }), got ${shown(schema)}.`);

@@ -6,8 +6,8 @@ import type { ModelRequest } from './session-state.ts';
 
 /** A response whose headers are there. */
 export interface Sent {
-  /** The SDK's reader of the body, which may not hold a stream. */
-  readonly stream: AsyncIterable<StreamEvent>;
+  /** The SDK's own reader of the body, where its trace spans have to see it read; otherwise null. */
+  readonly stream: AsyncIterable<StreamEvent> | null;
   readonly response: Response;
 }
 
@@ -27,15 +27,24 @@ export async function sendRequest(
     ...(asBytes && { body: bytes, headers: { 'content-type': 'application/json' } }),
   };
   // With a byte body the SDK looks at the messages only to describe them in its trace spans.
-  const shown = asBytes && !client.openTelemetry?.traces?.enabled ? [] : [...messages];
+  const shown = asBytes && client.openTelemetry?.traces?.contentMode !== 'content' ? [] : [...messages];
   const request = { ...params, messages: shown };
   const sent =
     betas.length > 0
       ? createBeta(client, { ...request, betas: [...betas] }, options)
       : client.messages.create(request, options);
   const { data, response } = await sent.withResponse();
-  return { stream: data as unknown as AsyncIterable<StreamEvent>, response };
+  return { stream: isTraced(client) ? (data as unknown as AsyncIterable<StreamEvent>) : null, response };
 }
+
+/** Whether somebody collects the SDK's spans, which end when its own reader has read the reply. */
+function isTraced(client: Client): boolean {
+  const api = (globalThis as { [key: symbol]: { readonly trace?: unknown } | undefined })[OPEN_TELEMETRY];
+  return api?.trace !== undefined || client.openTelemetry?.tracerProvider !== undefined;
+}
+
+/** Where the OpenTelemetry API of this process keeps what is registered with it. */
+const OPEN_TELEMETRY = Symbol.for('opentelemetry.js.api.1');
 
 type Create = Client['messages']['create'];
 

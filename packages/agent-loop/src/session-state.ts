@@ -3,8 +3,10 @@ import type {
   ApprovalEvent,
   ApprovalRequestEvent,
   Entry,
+  ForkEvent,
   ReplyEvent,
   RequestEvent,
+  SettingsEvent,
   ToolStartEvent,
 } from './events.ts';
 import { RequestBody } from './request-body.ts';
@@ -24,9 +26,13 @@ export interface CallRecord {
   /** Its latest start, where it was started. */
   readonly started: ToolStartEvent | undefined;
   readonly asked: ApprovalRequestEvent | undefined;
-  /** The first decision on it. A decision that comes before the latest start was used up by it. */
+  /** The first decision on it since its latest start. */
   readonly decided: ApprovalEvent | undefined;
+  /** The decision that its latest start carried out. */
+  readonly used: ApprovalEvent | undefined;
 }
+
+const NOTHING: CallRecord = { started: undefined, asked: undefined, decided: undefined, used: undefined };
 
 /** The latest run of a session. */
 export interface RunRecord {
@@ -50,8 +56,13 @@ export class SessionState {
   run: RunRecord | null = null;
   /** Of the first entry, or of the latest change. */
   prefix: { readonly model: string; readonly fingerprint: string } | null = null;
+  /** What every request holds beside its messages, as last kept. */
+  settings: SettingsEvent | null = null;
   readonly #calls = new Map<string, CallRecord>();
+  /** Every call that was ever decided on, so that a late second answer is known for one. */
+  readonly #everDecided = new Set<string>();
   #body: RequestBody | undefined;
+  #paused = false;
 
   constructor() {
     this.transcript = new Transcript({
@@ -84,7 +95,20 @@ export class SessionState {
 
   /** What is known of a call of the last reply. */
   callOf(block: ToolUseBlock): CallRecord {
-    return this.#calls.get(block.id) ?? { started: undefined, asked: undefined, decided: undefined };
+    return this.#known(block.id);
+  }
+
+  /** Whether a decision on this call was ever kept. */
+  wasDecided(callId: string): boolean {
+    return this.#everDecided.has(callId);
+  }
+
+  /**
+   * Whether the last reply asks to be sent back as it is: a paused or compacted turn, which no user message follows.
+   * See https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+   */
+  get paused(): boolean {
+    return this.#paused && this.transcript.messages.at(-1)?.role === 'assistant';
   }
 
   /** Folds one entry. */
@@ -97,9 +121,11 @@ export class SessionState {
       case 'prefix-change':
         this.prefix = entry;
         break;
+      case 'settings':
+        this.settings = entry;
+        break;
       case 'fork':
-        this.total = new Tally();
-        this.run = null;
+        this.#fork(entry);
         break;
       case 'run-start':
         if (this.run?.runId === entry.runId) this.run.ended = null;
@@ -127,12 +153,13 @@ export class SessionState {
       case 'reply':
         if (this.run) this.run.inFlight = null;
         if (this.run) this.run.unanswered = entry;
+        this.#paused = isPause(entry.message.stop_reason);
         break;
       case 'reply-lost':
         if (this.run) this.run.inFlight = null;
         break;
       case 'tool-start':
-        this.#calls.set(entry.callId, { ...this.#known(entry.callId), started: entry, decided: undefined });
+        this.#start(entry);
         break;
       case 'approval-request':
         this.#calls.set(entry.callId, { ...this.#known(entry.callId), asked: entry });
@@ -140,6 +167,7 @@ export class SessionState {
       case 'approval': {
         const known = this.#known(entry.callId);
         if (!known.decided) this.#calls.set(entry.callId, { ...known, decided: entry });
+        this.#everDecided.add(entry.callId);
         break;
       }
       case 'tool-end':
@@ -150,6 +178,27 @@ export class SessionState {
   }
 
   #known(callId: string): CallRecord {
-    return this.#calls.get(callId) ?? { started: undefined, asked: undefined, decided: undefined };
+    return this.#calls.get(callId) ?? NOTHING;
   }
+
+  #start(entry: ToolStartEvent): void {
+    const known = this.#known(entry.callId);
+    const used = known.decided ?? known.used;
+    this.#calls.set(entry.callId, { ...known, started: entry, decided: undefined, used });
+  }
+
+  /**
+   * What is unfinished stays so in the fork, under a run of its own: its calls have other idempotency keys, but for those
+   * that were started already. What the parent used, or has under way, is the parent's.
+   */
+  #fork({ runId }: ForkEvent): void {
+    this.total = new Tally();
+    if (!this.run) return;
+    const { ended, unanswered } = this.run;
+    this.run = { runId, tally: new Tally(), ended, inFlight: null, unanswered };
+  }
+}
+
+function isPause(stopReason: string | null): boolean {
+  return stopReason === 'pause_turn' || stopReason === 'compaction';
 }

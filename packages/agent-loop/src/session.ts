@@ -1,17 +1,19 @@
 import { type Agent, type RunInput, specOf } from './agent.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
-import type { MessageParam, RequestParams } from './api.ts';
+import type { MessageParam, RequestParams, ToolUseBlock } from './api.ts';
 import { ConfigError } from './errors.ts';
 import type { AgentEvent, Entry, NewEntry } from './events.ts';
 import { fingerprint } from './fingerprint.ts';
-import { copyInto } from './fork-journal.ts';
+import { copyInto, discard } from './fork-journal.ts';
 import type { ApprovalDecision } from './hooks.ts';
 import { type Journal, type JournalDamage, JournalError, type JournalStore } from './journal.ts';
 import type { Cost, Pending, RunResult, Step } from './result.ts';
+import { checkDuration } from './option-checks.ts';
 import { prepared, type StartedRun, startRun } from './start-run.ts';
-import { formatSession, parseSession } from './session-file.ts';
-import { pendingOf } from './session-pending.ts';
+import { readSession, saveSession } from './session-file.ts';
+import { askedNow, pendingOf } from './session-pending.ts';
+import { sameSettings, settingsOf } from './session-settings.ts';
 import { SessionState } from './session-state.ts';
 import { costOf } from './tally.ts';
 import { toDecision } from './tool-call.ts';
@@ -52,7 +54,7 @@ export interface Session<Output = never> extends AsyncDisposable {
   readonly usage: Usage;
   readonly cost: Cost;
   readonly steps: readonly Step[];
-  /** What waits to be finished or decided, or null. */
+  /** What waits to be finished or decided, or null. While a run is under way: the calls of it that wait for a decision. */
   readonly pending: Pending | null;
   /** Damage found in the journal, or null. A damaged session can be read up to it, and not continued. */
   readonly damage: JournalDamage | null;
@@ -67,7 +69,11 @@ export interface Session<Output = never> extends AsyncDisposable {
   resume(options?: SessionRunOptions): Promise<RunResult<Output>>;
   /** The same, telling every event. */
   resumeStream(options?: SessionRunOptions): AgentStream<Output>;
-  /** Decides on a pending call. The first decision counts; more of them are ignored. `resume()` then carries it out. */
+  /**
+   * Decides on a call that waits for it. The first decision counts; more of them are ignored. A run under way carries it
+   * out, otherwise `resume()` does. Throws a ConfigError for a call that does not wait for a decision (any more), and for
+   * a changed input that does not fit the tool.
+   */
   approve(callId: string, decision: ApprovalDecision): Promise<void>;
   /** A copy of this session's entries before position `at` (default: all), under a new id. They share nothing. */
   fork(options: { readonly id: string; readonly at?: number }): Promise<Session<Output>>;
@@ -92,35 +98,66 @@ export async function openSession<Output>(options: SessionOptions<Output>): Prom
     await session.matchPrefix(onPrefixChange === 'fork' ? 'refuse' : onPrefixChange);
     return session.announce();
   } catch (error) {
-    if (onPrefixChange !== 'fork' || !(error instanceof ConfigError)) {
+    try {
+      if (onPrefixChange !== 'fork' || !(error instanceof ConfigError)) throw error;
+      return await session.branch(options.forkId ?? `${id}-fork`, undefined, 'drop-thinking');
+    } finally {
       await journal.close();
-      throw error;
     }
-    const fork = await session.copy(options.forkId ?? `${id}-fork`);
-    await journal.close();
-    await fork.matchPrefix('drop-thinking');
-    return fork.announce();
   }
 }
 
-/** Opens a saved session under a new id. The file is checked whole before anything is written. */
-export async function loadSession<Output>(
-  options: Omit<SessionOptions<Output>, 'id'> & { readonly file: string; readonly id: string },
-): Promise<Session<Output>> {
-  const { readText } = await import('#files');
-  const { entries } = parseSession(await readText(options.file), options.file);
-  const journal = await copyInto(options.store, options.id, iterate(entries));
-  await journal.close();
-  return openSession(options);
+/** Where `loadSession` takes a session from, and under which new id it opens it. */
+export type LoadOptions<Output> = SessionOptions<Output> &
+  (
+    | { readonly file: string; readonly entries?: never }
+    | { readonly entries: readonly Entry[]; readonly file?: never }
+  );
+
+/**
+ * Opens a session that `save` wrote to a file, or that `importTranscript` made of a foreign transcript, under a new id.
+ * It is checked whole before anything is written.
+ */
+export async function loadSession<Output>(options: LoadOptions<Output>): Promise<Session<Output>> {
+  const { agent, store, id, file, entries, onPrefixChange = 'refuse' } = options;
+  const spec = specOf(agent);
+  const params = await prepared(spec);
+  const loaded = file === undefined ? entries : (await readSession(file)).entries;
+  if (!Array.isArray(loaded)) throw new ConfigError('file', 'expected the name of a file, or entries.');
+  const journal = await copyInto(store, id, iterate(loaded as readonly Entry[]));
+  try {
+    const session = new OpenSession<Output>({ spec, params, store, id, journal });
+    await session.load();
+    // It is a copy already.
+    await session.matchPrefix(onPrefixChange === 'refuse' ? 'refuse' : 'drop-thinking');
+    return session.announce();
+  } catch (error) {
+    await discard(store, id, journal);
+    throw error;
+  }
+}
+
+/** What became of the sessions that were open: those at rest, and those whose run was parked. */
+export interface Drained {
+  readonly rested: readonly string[];
+  readonly parked: readonly string[];
 }
 
 /**
- * Brings every open session of this process to rest, for a SIGTERM: runs under way may finish until the deadline, then
- * they are parked: left as they stand, to be resumed by the next process. Resolves when all are closed.
+ * Brings every open session of this process to rest, for a SIGTERM: runs under way may finish until the deadline, in
+ * milliseconds (default 10,000); then they are parked: left as they stand, to be resumed by the next process. New runs
+ * are refused from now on. Resolves when all are closed; rejects where one could not be, after all others are.
  */
-export async function drain(options: { readonly deadlineMs?: number } = {}): Promise<void> {
+export async function drain(options: { readonly deadlineMs?: number } = {}): Promise<Drained> {
   const { deadlineMs = 10_000 } = options;
-  await Promise.all([...open].map((session) => session.rest(deadlineMs)));
+  if (deadlineMs !== 0) checkDuration('deadlineMs', deadlineMs);
+  const sessions = [...open];
+  const ends = await Promise.allSettled(sessions.map((session) => session.rest(deadlineMs)));
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed) throw failed.reason;
+  const idsOf = (parked: boolean): string[] =>
+    sessions.filter((session) => session.parked === parked).map(({ id }) => id);
+  return { rested: idsOf(false), parked: idsOf(true) };
 }
 
 interface SessionParts {
@@ -131,18 +168,32 @@ interface SessionParts {
   readonly journal: Journal;
 }
 
-class OpenSession<Output> implements Session<Output> {
+/** A session of this process. */
+export class OpenSession<Output> implements Session<Output> {
   readonly id: string;
   readonly #parts: SessionParts;
   readonly #state = new SessionState();
   #active: StartedRun<Output> | null = null;
-  #closed = false;
+  /** The latest entry that was written outside a run: the next one, and the next run, come after it. */
+  #written: Promise<unknown> = Promise.resolve();
+  /** Decisions that are being written, by call. */
+  readonly #deciding = new Map<string, Promise<void>>();
+  #closing: Promise<void> | undefined;
+  #parked = false;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.id = parts.id;
   }
 
+  /** What its journal folds into. */
+  get state(): SessionState {
+    return this.#state;
+  }
+  /** Whether closing it cut a run off. */
+  get parked(): boolean {
+    return this.#parked;
+  }
   get messages(): readonly MessageParam[] {
     return this.#state.transcript.closed();
   }
@@ -159,7 +210,8 @@ class OpenSession<Output> implements Session<Output> {
     return this.#parts.journal.damage;
   }
   get pending(): Pending | null {
-    return this.#active ? null : pendingOf(this.#state, this.#parts.spec);
+    const { spec } = this.#parts;
+    return this.#active ? askedNow(this.#state, spec) : pendingOf(this.#state, spec);
   }
 
   async run(input: RunInput, options: SessionRunOptions = {}): Promise<RunResult<Output>> {
@@ -179,31 +231,40 @@ class OpenSession<Output> implements Session<Output> {
   }
 
   async approve(callId: string, decision: ApprovalDecision): Promise<void> {
-    const block = this.#state.openCalls().find((call) => call.id === callId);
-    if (!block)
-      throw new ConfigError(
-        'callId',
-        `no call ${JSON.stringify(callId)} waits for a decision. See session.pending.`,
-      );
-    if (this.#state.callOf(block).decided) return;
-    await this.#record({ type: 'approval', callId, tool: block.name, ...toDecision(decision) });
+    this.#checkOpen();
+    const call = this.pending?.approvals.find((approval) => approval.callId === callId);
+    if (!call) return this.#checkLate(callId);
+    const { spec } = this.#parts;
+    const { input } = toDecision(decision);
+    const checked = input === undefined ? undefined : await spec.tools.get(call.tool)?.check(input);
+    if (checked && !checked.ok)
+      throw new ConfigError('input', `the changed input does not fit "${call.tool}":\n${checked.message}`);
+    await this.decide(call, decision);
+  }
+
+  /** Keeps a decision, once. */
+  decide({ callId, tool }: { callId: string; tool: string }, decision: ApprovalDecision): Promise<void> {
+    const earlier = this.#deciding.get(callId);
+    if (earlier) return earlier;
+    const kept = this.#keep({ type: 'approval', callId, tool, ...toDecision(decision) });
+    const forget = (): void => void this.#deciding.delete(callId);
+    kept.then(forget, forget);
+    this.#deciding.set(callId, kept);
+    return kept;
   }
 
   async fork({ id, at }: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
-    if (at !== undefined && !(Number.isInteger(at) && at >= 0 && at <= this.#parts.journal.length)) {
-      throw new ConfigError(
-        'at',
-        `must be a position from 0 to ${this.#parts.journal.length}, got ${JSON.stringify(at)}.`,
-      );
-    }
-    const fork = await this.copy(id, at);
-    await fork.matchPrefix('refuse');
-    return fork.announce();
+    if (this.#closing) throw closed(this.id);
+    const { length } = this.#parts.journal;
+    if (at !== undefined && !(Number.isInteger(at) && at >= 0 && at <= length))
+      throw new ConfigError('at', `must be a position from 0 to ${length}, got ${JSON.stringify(at)}.`);
+    return this.branch(id, at, 'refuse');
   }
 
   async save(file: string): Promise<void> {
-    const { writeText } = await import('#files');
-    await writeText(file, await formatSession(this.id, this.#parts.journal.read()));
+    if (this.#closing) throw closed(this.id);
+    const { journal } = this.#parts;
+    await saveSession(file, this.id, firstOf(journal.read(), journal.length));
   }
 
   async close(): Promise<void> {
@@ -229,9 +290,11 @@ class OpenSession<Output> implements Session<Output> {
     const { params } = this.#parts;
     const now = { model: params.model, fingerprint: await fingerprint(params) };
     const { prefix } = this.#state;
-    if (!prefix) return this.#record({ type: 'session-start', version: 1, ...now });
-    if (prefix.fingerprint === now.fingerprint) return;
-    if (onChange === 'drop-thinking') return this.#record({ type: 'prefix-change', ...now });
+    const settings = settingsOf(this.#parts);
+    const news: NewEntry[] = sameSettings(settings, this.#state.settings) ? [] : [settings];
+    if (!prefix) return this.#append([{ type: 'session-start', version: 1, ...now }, ...news]);
+    if (prefix.fingerprint === now.fingerprint) return news.length > 0 ? this.#append(news) : undefined;
+    if (onChange === 'drop-thinking') return this.#append([{ type: 'prefix-change', ...now }, ...news]);
     throw new ConfigError(
       'agent',
       `the history of session "${this.id}" was made with another ${prefix.model === now.model ? 'system prompt or set of tools' : `model (${prefix.model})`}, ` +
@@ -244,9 +307,14 @@ class OpenSession<Output> implements Session<Output> {
     return this;
   }
 
-  async copy(id: string, at = this.#parts.journal.length): Promise<OpenSession<Output>> {
+  /** Opens a copy of the entries before `at`. */
+  async branch(
+    id: string,
+    at = this.#parts.journal.length,
+    onChange: 'refuse' | 'drop-thinking',
+  ): Promise<OpenSession<Output>> {
     const { store, journal, spec } = this.#parts;
-    const stamp = { runId: '', agent: spec.name, at: spec.seams.now() };
+    const stamp = { runId: spec.seams.id('run'), agent: spec.name, at: spec.seams.now() };
     const copied = await copyInto(store, id, firstOf(journal.read(), at), (seq) => ({
       type: 'fork',
       from: this.id,
@@ -254,22 +322,35 @@ class OpenSession<Output> implements Session<Output> {
       seq,
       ...stamp,
     }));
-    const fork = new OpenSession<Output>({ ...this.#parts, id, journal: copied });
-    await fork.load();
-    return fork;
+    try {
+      const fork = new OpenSession<Output>({ ...this.#parts, id, journal: copied });
+      await fork.load();
+      await fork.matchPrefix(onChange);
+      return fork.announce();
+    } catch (error) {
+      await discard(store, id, copied);
+      throw error;
+    }
   }
 
-  /** Lets a run finish until the deadline, parks it then, and closes. */
-  async rest(deadlineMs: number): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    open.delete(this);
+  /** Lets a run finish until the deadline, parks it then, and closes. Of several deadlines the earliest counts. */
+  rest(deadlineMs: number): Promise<void> {
     const active = this.#active;
     if (active) {
-      const cancel = this.#parts.spec.seams.timer(deadlineMs, () => active.park());
-      await active.result.catch(() => {});
-      cancel();
+      const cancel = this.#parts.spec.seams.timer(deadlineMs, () => {
+        this.#parked = true;
+        active.park();
+      });
+      active.result.then(cancel, cancel);
     }
+    this.#closing ??= this.#rest(active);
+    return this.#closing;
+  }
+
+  async #rest(active: StartedRun<Output> | null): Promise<void> {
+    open.delete(this);
+    await active?.result.catch(() => {});
+    await this.#written.catch(() => {});
     await this.#parts.journal.close();
   }
 
@@ -289,6 +370,7 @@ class OpenSession<Output> implements Session<Output> {
       input,
       sink,
       ...options,
+      after: this.#written.catch(() => {}),
     });
     this.#active = started;
     const free = (): void => {
@@ -299,12 +381,17 @@ class OpenSession<Output> implements Session<Output> {
   }
 
   #checkFree(): void {
-    if (this.#closed) throw new ConfigError('session', `session "${this.id}" is closed.`);
+    this.#checkOpen();
     if (this.#active)
       throw new ConfigError(
         'session',
         `session "${this.id}" has a run under way. One run at a time: wait for it, or stop it.`,
       );
+  }
+
+  /** Whether anything may be written. */
+  #checkOpen(): void {
+    if (this.#closing) throw closed(this.id);
     const { damage } = this;
     if (damage) {
       throw new ConfigError(
@@ -316,7 +403,7 @@ class OpenSession<Output> implements Session<Output> {
   }
 
   #checkResumable(): void {
-    if (this.pending) return;
+    if (this.pending || this.#state.paused) return;
     if (this.#state.transcript.messages.at(-1)?.role === 'user') return;
     throw new ConfigError(
       'session',
@@ -324,28 +411,52 @@ class OpenSession<Output> implements Session<Output> {
     );
   }
 
-  async #record(entry: NewEntry): Promise<void> {
-    if (this.#active) return this.#active.record(entry);
-    const { journal, spec } = this.#parts;
-    const stamp = {
-      runId: this.#state.run?.runId ?? '',
-      agent: spec.name,
-      at: spec.seams.now(),
-      seq: journal.length,
-    };
-    const stamped = { ...entry, ...stamp } as Entry;
-    await journal.append([stamped], stamped.seq, { sync: true });
-    this.#state.apply(stamped);
+  /** A second answer is no mistake. Anything else that nobody asked is. */
+  #checkLate(callId: string): void {
+    const record = this.#state.callOf({ id: callId } as ToolUseBlock);
+    if (this.#state.wasDecided(callId)) return;
+    const why =
+      record.asked && !record.started ? 'has waited too long and counts as denied' : 'waits for no decision';
+    throw new ConfigError('callId', `the call ${JSON.stringify(callId)} ${why}. See session.pending.`);
   }
+
+  /** Keeps an entry: through the run under way, where there is one, so that it has its place in the order. */
+  async #keep(entry: NewEntry): Promise<void> {
+    for (let active = this.#active; active; active = this.#active) {
+      if (await active.keep(entry)) return;
+      await active.result.catch(() => {});
+    }
+    await this.#append([entry]);
+  }
+
+  /** Keeps entries outside a run, after all that were written before. */
+  #append(entries: readonly NewEntry[]): Promise<void> {
+    const { journal, spec } = this.#parts;
+    const written = this.#written.then(async () => {
+      const stamp = { runId: this.#state.run?.runId ?? '', agent: spec.name, at: spec.seams.now() };
+      const from = journal.length;
+      const stamped = entries.map((entry, index) => Object.assign({}, entry, stamp, { seq: from + index }));
+      await journal.append(stamped, from, { sync: true });
+      for (const entry of stamped) this.#state.apply(entry);
+    });
+    this.#written = written.catch(() => {});
+    return written;
+  }
+}
+
+function closed(id: string): ConfigError {
+  return new ConfigError('session', `session "${id}" is closed.`);
 }
 
 async function* iterate<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
 }
 
+/** Reads no further than it has to, and so not into damage. */
 async function* firstOf(entries: AsyncIterable<Entry>, count: number): AsyncGenerator<Entry> {
+  if (count === 0) return;
   for await (const entry of entries) {
-    if (entry.seq >= count) return;
     yield entry;
+    if (entry.seq === count - 1) return;
   }
 }

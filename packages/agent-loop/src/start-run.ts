@@ -23,6 +23,8 @@ export interface RunStart {
   readonly signal?: AbortSignal | undefined;
   /** Messages that come before the input. */
   readonly messages?: readonly MessageParam[] | undefined;
+  /** What has to be over before it begins. */
+  readonly after?: Promise<unknown> | undefined;
 }
 
 /** A run under way. */
@@ -32,8 +34,8 @@ export interface StartedRun<Output> {
   readonly stop: (reason: string) => void;
   /** Ends the run where it stands, so that it can be resumed. */
   readonly park: () => void;
-  /** Keeps an entry in the run's journal, in its order. */
-  readonly record: (entry: NewEntry) => Promise<void>;
+  /** Keeps an entry in the run's journal, in its order. False where the run has ended, or never began. */
+  readonly keep: (entry: NewEntry) => Promise<boolean>;
 }
 
 /** Starts a run at once. A run that was interrupted, or waits for approval, goes on under the id it had. */
@@ -43,20 +45,30 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const runId = input === null && unfinished && state.run ? state.run.runId : spec.seams.id('run');
   const halt = new Halt();
   let running: RunState | undefined;
+  const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
   const result = follow(start, halt, async () => {
     if (input !== null) checkInput(input);
     const params = await prepared(spec);
     state.transcript.seed(start.messages ?? []);
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
+    await start.after;
     running = new RunState({ ...start, runId, halt, logger, params });
+    tellBegun();
     return runLoop(running, input) as Promise<RunResult<Output>>;
   });
+  const over = (): void => tellBegun();
+  result.then(over, over);
   return {
     runId,
     result,
     stop: (reason) => halt.trip({ kind: 'stopped', reason }),
     park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
-    record: (entry) => running?.record(entry) ?? Promise.reject(new Error('The run has not begun yet.')),
+    async keep(entry) {
+      if (!running) await begun;
+      if (!running || running.over) return false;
+      await running.record(entry);
+      return true;
+    },
   };
 }
 

@@ -1,9 +1,11 @@
 import type { ToolUseBlock } from './api.ts';
 import { decideInterrupted } from './interrupted-call.ts';
+import { LazyAbort } from './lazy-abort.ts';
 import type { PendingApproval } from './result.ts';
 import type { RunState } from './run-state.ts';
 import type { CallRecord } from './session-state.ts';
 import {
+  applyDecision,
   decideCall,
   execute,
   findAndCheck,
@@ -24,19 +26,28 @@ interface BatchedCall {
   /** What it touches: known once it is prepared, another where a decision changed the input. */
   access: ToolAccess | undefined;
   /** Resolves when the call has ended or is left undecided. */
-  done: Promise<Settled | Undecided | null>;
+  done: Promise<Settled | Undecided | Held | null>;
   /** Whether `done` has resolved. */
   over: boolean;
   /** Whether it waits for no other call any more. */
   admitted: boolean;
+  /** What it waits for before it can go on: a decision, or the end of another call. */
+  waitsFor: 'decision' | BatchedCall | null;
+  /** Ends the waiting for a decision. */
+  conclude: () => void;
   /** When the tool started, on the monotonic clock. */
   startedAt: number | undefined;
   /** The effect of the tool, once it has started. */
   effect: ToolEffect | undefined;
   /** Whether its end is recorded. */
   ended: boolean;
-  readonly abort: AbortController;
+  readonly abort: LazyAbort;
   stopTimer: () => void;
+}
+
+/** A call that may not run beside an earlier one, on which nobody has decided. */
+interface Held {
+  readonly state: 'held';
 }
 
 /**
@@ -75,15 +86,18 @@ export class ToolBatch {
       done: Promise.resolve(null),
       over: false,
       admitted: false,
+      waitsFor: null,
+      conclude() {},
       startedAt: undefined,
       effect: undefined,
       ended: false,
-      abort: new AbortController(),
+      abort: new LazyAbort(),
       stopTimer() {},
     };
     this.#calls.push(call);
     call.done = this.#process(call).finally(() => {
       call.over = true;
+      this.#concludeWaiting();
     });
     // `done` is awaited by run(), refuse() or discard(); until then a failure must not count as unhandled.
     call.done.catch(() => {});
@@ -95,6 +109,8 @@ export class ToolBatch {
     if (!this.#run.halt.reason) this.#open();
     await this.#settled();
     const undecided: PendingApproval[] = [];
+    // A parked run leaves calls open, and some may never end.
+    if (this.#run.halt.reason) return undecided;
     for (const call of this.#calls) {
       const end = call.ended ? null : await call.done;
       if (end?.state !== 'undecided') continue;
@@ -154,28 +170,63 @@ export class ToolBatch {
     }
   }
 
-  async #process(call: BatchedCall): Promise<Settled | Undecided | null> {
+  async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {
     const prepared = await call.prepared;
     if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
     if (this.#over) return null;
     if (prepared.state === 'settled') return this.#end(call, prepared);
-    const decided = await (call.record
+    const first = await (call.record
       ? decideInterrupted(this.#run, call.block, prepared, call.record, this.#context(call))
       : decideCall(this.#run, call.block, prepared));
+    const decided = first.state === 'undecided' ? await this.#awaitDecision(call, prepared, first) : first;
     if (decided.state === 'settled') return this.#end(call, decided);
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
-    await this.#admit(call);
+    if (!(await this.#admit(call))) return { state: 'held' };
     return this.#run.limit(() => this.#start(call, decided));
   }
 
-  /** Waits for the calls that this one may not run beside. */
-  async #admit(call: BatchedCall): Promise<void> {
+  /** Waits for a decision as long as other calls go on: one that comes meanwhile is carried out by this run. */
+  async #awaitDecision(
+    call: BatchedCall,
+    ready: Ready,
+    undecided: Undecided,
+  ): Promise<Ready | Settled | Undecided> {
+    const { decision, forget } = this.#run.decisionOn(call.block.id);
+    const nobody = new Promise<null>((resolve) => (call.conclude = () => resolve(null)));
+    const known = this.#run.state.callOf(call.block).decided;
+    call.waitsFor = 'decision';
+    this.#concludeWaiting();
+    const given = known ?? (await Promise.race([decision, nobody]));
+    call.waitsFor = null;
+    forget();
+    return given ? applyDecision(this.#run, call.block, ready, given) : undecided;
+  }
+
+  /** Where every call is over or waits, nobody is left to wait for. A decision that is being written still counts. */
+  #concludeWaiting(): void {
+    const waits = ({ over, waitsFor }: BatchedCall): boolean =>
+      over || waitsFor === 'decision' || (waitsFor !== null && !waitsFor.over);
+    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision') || !this.#calls.every(waits)) return;
+    void this.#run.flushed().then(() => {
+      if (this.#calls.every(waits)) for (const { conclude } of this.#calls) conclude();
+    });
+  }
+
+  /** Waits for the calls that this one may not run beside. False where one of them is left undecided. */
+  async #admit(call: BatchedCall): Promise<boolean> {
     if (call.access) {
       await Promise.all(this.#calls.map((other) => other.prepared));
-      for (let other = this.#blocker(call); other; other = this.#blocker(call)) await other.done;
+      for (let other = this.#blocker(call); other; other = this.#blocker(call)) {
+        call.waitsFor = other;
+        this.#concludeWaiting();
+        const end = await other.done;
+        call.waitsFor = null;
+        if (end?.state === 'undecided' || end?.state === 'held') return false;
+      }
     }
     call.admitted = true;
+    return true;
   }
 
   /**
@@ -213,7 +264,11 @@ export class ToolBatch {
       idempotencyKey,
     });
     // While the intent was being written, the reply may have been lost or the run stopped.
-    if (this.#over) return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
+    if (this.#over) {
+      // A parked run leaves what may be repeated to whoever resumes it.
+      if (this.#run.halt.reason?.kind === 'parked' && tool.effect !== 'once') return null;
+      return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
+    }
     const ran = await this.#timed(call, ready, ctx);
     if (call.ended) return null;
     const stop = ran.outcome === 'error' ? this.#run.halt.reason : null;
@@ -226,7 +281,9 @@ export class ToolBatch {
     const { id: callId, name: tool } = call.block;
     const before = call.record?.started;
     return {
-      signal: call.abort.signal,
+      get signal() {
+        return call.abort.signal;
+      },
       callId,
       idempotencyKey: before?.idempotencyKey ?? `${this.#run.runId}:${callId}`,
       attempt: (before?.attempt ?? 0) + 1,

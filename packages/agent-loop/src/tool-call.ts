@@ -101,22 +101,28 @@ async function needsApproval(run: RunState, call: ToolUseBlock, { tool, input }:
   return needed !== false;
 }
 
-/** Asks the agent's callback and keeps its answer. */
+/** Asks the agent's callback and keeps its answer. Where somebody else decides on the call first, that counts. */
 export async function askForDecision(
   run: RunState,
   call: ToolUseBlock,
   ready: Ready,
 ): Promise<Ready | Settled> {
+  const elsewhere = run.decisionOn(call.id);
   let given: ApprovalDecision | undefined;
   try {
-    given = await run.spec.approve?.(describe(run, call, ready.input));
+    const answer = (async () => ({ given: await run.spec.approve?.(describe(run, call, ready.input)) }))();
+    const first = await Promise.race([elsewhere.decision, answer]);
+    if ('seq' in first) return await applyDecision(run, call, ready, first);
+    given = first.given;
   } catch (error) {
     return settle('error', `The call was not run: the approval failed: ${publicMessage(error)}`);
+  } finally {
+    elsewhere.forget();
   }
   if (run.halt.reason) return settle('cancelled', 'The run was stopped before this call was decided on.');
   const decision = toDecision(given);
   await run.record({ type: 'approval', callId: call.id, tool: call.name, ...decision });
-  return applyDecision(run, call, ready, decision);
+  return applyDecision(run, call, ready, run.state.callOf(call).decided ?? decision);
 }
 
 /** What a decision makes of a call. A changed input is checked like the model's own. */

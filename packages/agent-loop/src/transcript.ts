@@ -84,6 +84,7 @@ export class Transcript {
         this.#dropThinking();
         break;
       case 'session-start':
+      case 'settings':
       case 'fork':
       case 'run-start':
       case 'reply-lost':

@@ -8,7 +8,7 @@ import { sampleEntries } from './sample-entries.ts';
 export interface StoreUnderTest {
   readonly store: JournalStore;
   /** Another store over the same data, as another process would open it. A store that lives in memory gives itself. */
-  reopen(): JournalStore | Promise<JournalStore>;
+  readonly reopen: () => JournalStore | Promise<JournalStore>;
   /** Cleans up. */
   close(): void | PromiseLike<void>;
 }
@@ -30,24 +30,24 @@ export interface ConformanceCase {
   /** Why it is not to be run, or false. */
   readonly skip: string | false;
   /** Resolves where the store conforms, otherwise rejects with an AssertionError. */
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 interface Case {
   readonly name: string;
   readonly topic?: StoreTopic;
-  run(under: StoreUnderTest): Promise<void>;
+  readonly check: (under: StoreUnderTest) => Promise<void>;
 }
 
 /** The cases that every store passes. */
 export function storeConformance(harness: StoreHarness): readonly ConformanceCase[] {
-  return CASES.map(({ name, topic, run }) => ({
+  return CASES.map(({ name, topic, check }) => ({
     name,
     skip: (topic && harness.omit?.[topic]) ?? false,
     async run() {
       const under = await harness.create();
       try {
-        await run(under);
+        await check(under);
       } finally {
         await under.close();
       }
@@ -58,7 +58,7 @@ export function storeConformance(harness: StoreHarness): readonly ConformanceCas
 const CASES: readonly Case[] = [
   {
     name: 'a new journal is empty',
-    async run({ store }) {
+    async check({ store }) {
       const journal = await store.open('fresh');
       assert.equal(journal.length, 0);
       assert.equal(journal.damage, null);
@@ -69,7 +69,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'what was appended is read, in order',
-    async run({ store }) {
+    async check({ store }) {
       const journal = await store.open('order');
       const entries = sampleEntries(50);
       for (const entry of entries) await journal.append([entry], entry.seq);
@@ -80,7 +80,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a batch is kept whole and in order',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(90);
       const journal = await store.open('batch');
       await journal.append(entries.slice(0, 1), 0);
@@ -93,7 +93,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'what was appended survives closing, and can be continued',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(40);
       const first = await store.open('again');
       await first.append(entries.slice(0, 15), 0);
@@ -109,7 +109,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'opening twenty times in a row loses nothing',
-    async run({ reopen }) {
+    async check({ reopen }) {
       const entries = sampleEntries(20);
       for (const entry of entries) {
         const journal = await (await reopen()).open('often');
@@ -124,7 +124,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a journal that was not closed is complete for the next owner',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(12);
       const journal = await store.open('left');
       await journal.append(entries, 0);
@@ -133,7 +133,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'read begins where it is told to',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(30);
       const first = await store.open('from');
       await first.append(entries.slice(0, 10), 0);
@@ -147,7 +147,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a reader may stop early, and two may read at once',
-    async run({ store }) {
+    async check({ store }) {
       const entries = sampleEntries(20);
       const journal = await store.open('readers');
       await journal.append(entries, 0);
@@ -161,7 +161,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'another position than the end is refused, and nothing of it is kept',
-    async run({ store }) {
+    async check({ store }) {
       const entries = sampleEntries(6);
       const journal = await store.open('position');
       await journal.append(entries.slice(0, 3), 0);
@@ -176,17 +176,17 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'appends that are not awaited are kept in their order',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(60);
       const journal = await store.open('overlapping');
-      await Promise.all(entries.map((entry) => journal.append([entry], entry.seq)));
+      await Promise.all(entries.map(async (entry) => journal.append([entry], entry.seq)));
       await journal.close();
       await holds(await reopen(), 'overlapping', entries);
     },
   },
   {
     name: 'of two appends to one position exactly one is kept',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const one = sampleEntries(1, { label: 'one' });
       const other = sampleEntries(1, { label: 'other' });
       const journal = await store.open('collide');
@@ -201,7 +201,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'appends with and without sync mix',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(24);
       const journal = await store.open('sync');
       for (const entry of entries) await journal.append([entry], entry.seq, { sync: entry.seq % 3 === 2 });
@@ -212,7 +212,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'every text survives',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const texts = [
         'née, 天気, 🧥, \u0000 \u0001 \u001f \u007f \u0085 \u2028 \u2029 \ufeff',
         'lines\nand\r\nreturns\rand\ttabs "quotes" \\ back\\slashes',
@@ -235,7 +235,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'unknown types, unknown fields and strange values are kept',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const journal = await store.open('unknown');
       await journal.append(STRANGE, 0);
       await journal.close();
@@ -244,7 +244,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'runs, subagents and repeated calls are told apart',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = entangled();
       const journal = await store.open('entangled');
       await journal.append(entries.slice(0, 17), 0);
@@ -257,7 +257,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'what is appended is kept as it was then',
-    async run({ store }) {
+    async check({ store }) {
       const input = { path: 'before' };
       const [start] = sampleEntries(1, { from: 4 });
       const entry = { ...start, seq: 0, input } as Entry;
@@ -272,7 +272,7 @@ const CASES: readonly Case[] = [
   {
     name: 'entries of a megabyte are kept, also twice',
     topic: 'large',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(20, { resultSize: 1_000_000 });
       const twice = { ...entries[6], seq: 20, callId: 'toolu_twice' } as Entry;
       const journal = await store.open('large');
@@ -286,7 +286,7 @@ const CASES: readonly Case[] = [
   {
     name: 'a later owner fences the earlier',
     topic: 'fencing',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(6);
       const first = await store.open('owners');
       await first.append(entries.slice(0, 2), 0);
@@ -305,7 +305,7 @@ const CASES: readonly Case[] = [
   {
     name: 'an owner that was fenced before its first append stays fenced',
     topic: 'fencing',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const [entry] = sampleEntries(1);
       assert.ok(entry);
       const first = await store.open('idle');
@@ -319,8 +319,8 @@ const CASES: readonly Case[] = [
   {
     name: 'of many owners that open at once, at most one can append',
     topic: 'fencing',
-    async run({ reopen }) {
-      const stores = await Promise.all(Array.from({ length: 6 }, () => reopen()));
+    async check({ reopen }) {
+      const stores = await Promise.all(Array.from({ length: 6 }, async () => reopen()));
       const opened = await Promise.allSettled(stores.map((store) => store.open('race')));
       const journals = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
       for (const result of opened)
@@ -340,7 +340,7 @@ const CASES: readonly Case[] = [
   {
     name: 'opening for reading fences nobody and appends nothing',
     topic: 'readonly',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(6);
       const writer = await store.open('watched');
       await writer.append(entries.slice(0, 3), 0);
@@ -359,14 +359,14 @@ const CASES: readonly Case[] = [
   {
     name: 'opening for reading creates nothing',
     topic: 'readonly',
-    async run({ store }) {
+    async check({ store }) {
       await rejects(() => store.open('absent', { readonly: true }), 'not-found');
       assert.deepEqual(await store.list(), []);
     },
   },
   {
     name: 'a closed journal refuses, and closing twice is no error',
-    async run({ store }) {
+    async check({ store }) {
       const journal = await store.open('closed');
       await journal.append(sampleEntries(1), 0);
       await journal.close();
@@ -377,10 +377,10 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'closing waits for appends under way',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(5);
       const journal = await store.open('closing');
-      const appends = entries.map((entry) => journal.append([entry], entry.seq));
+      const appends = entries.map(async (entry) => journal.append([entry], entry.seq));
       await journal.close();
       await Promise.all(appends);
       await holds(await reopen(), 'closing', entries);
@@ -389,7 +389,7 @@ const CASES: readonly Case[] = [
   {
     name: 'journals are listed in the order of their ids',
     topic: 'list',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       assert.deepEqual(await store.list(), []);
       for (const id of ['b', 'a.1', 'C', 'a-1']) {
         const journal = await store.open(id);
@@ -410,7 +410,7 @@ const CASES: readonly Case[] = [
   {
     name: 'a deleted journal is gone, its owner is fenced, and its id is free',
     topic: 'delete',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(3);
       const kept = await store.open('kept');
       await kept.append(entries, 0);
@@ -434,14 +434,14 @@ const CASES: readonly Case[] = [
   {
     name: 'deleting what does not exist is no error',
     topic: 'delete',
-    async run({ store }) {
+    async check({ store }) {
       await store.delete('never');
       await store.delete('never');
     },
   },
   {
     name: 'unsafe ids are refused everywhere',
-    async run({ store }) {
+    async check({ store }) {
       for (const id of BAD_IDS) {
         await rejects(() => store.open(id as string), 'bad-id');
         await rejects(() => store.open(id as string, { readonly: true }), 'bad-id');
@@ -451,7 +451,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'every safe id works, and sessions do not mix',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const ids = ['a', '0', '_', '-', 'a.b', 'a..b', 'review-2026_11', 'x'.repeat(128)];
       for (const id of ids) {
         const journal = await store.open(id);
@@ -464,7 +464,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'an entry that is not JSON is refused and disturbs nothing',
-    async run({ store, reopen }) {
+    async check({ store, reopen }) {
       const entries = sampleEntries(16);
       const journal = await store.open('not-json');
       await journal.append(entries.slice(0, 4), 0);
@@ -480,23 +480,28 @@ const CASES: readonly Case[] = [
 ];
 
 const BAD_IDS: readonly unknown[] = [
-  ...[
-    '',
-    '.',
-    '..',
-    '../up',
-    'a/b',
-    'a\\b',
-    '/etc',
-    '.hidden',
-    'end.',
-    'nul',
-    'COM1.txt',
-    'a b',
-    'a\0b',
-    'é',
-  ],
-  ...['x'.repeat(129), 'a:b', 'a\n', '%2e%2e', undefined, null, 7, {}],
+  '',
+  '.',
+  '..',
+  '../up',
+  'a/b',
+  'a\\b',
+  '/etc',
+  '.hidden',
+  'end.',
+  'nul',
+  'COM1.txt',
+  'a b',
+  'a\0b',
+  'é',
+  'x'.repeat(129),
+  'a:b',
+  'a\n',
+  '%2e%2e',
+  undefined,
+  null,
+  7,
+  {},
 ];
 
 function head(seq: number) {

@@ -102,7 +102,7 @@ const plannedReply: fc.Arbitrary<PlannedReply> = fc.record({
   thinks: fc.constantFrom('no', 'no', 'first', 'last'),
   text: fc.constantFrom('', ' \n', 'Some text.'),
   server: mostly<PlannedReply['server']>('no', 'open', 'answered'),
-  calls: fc.array(call, { maxLength: 4 }),
+  calls: fc.array(call, { maxLength: 3 }),
   stop: mostly<PlannedReply['stop']>(
     'fit',
     'end_turn',
@@ -137,7 +137,10 @@ const plannedRun = (replies: {
 /** Any two runs. */
 const histories: fc.Arbitrary<History> = fc.tuple(
   plannedRun({ minLength: 1, maxLength: 2 }),
-  plannedRun({ minLength: 0, maxLength: 1 }),
+  fc.oneof(
+    { weight: 3, arbitrary: plannedRun({ minLength: 0, maxLength: 0 }) },
+    { weight: 1, arbitrary: plannedRun({ minLength: 1, maxLength: 1 }) },
+  ),
 );
 
 /** Longer than any tool or reply of a plan needs; only a stall reaches it. */

@@ -204,6 +204,7 @@ function tell(event: AgentEvent): string {
     case 'compaction':
       return 'compaction';
     case 'session-start':
+    case 'settings':
     case 'fork':
     case 'prefix-change':
     case 'child-start':

@@ -9,5 +9,5 @@ describe('memory store', () => {
       return { store, reopen: () => store, close() {} };
     },
   });
-  for (const { name, skip, run } of cases) test(name, { skip: skip !== false }, run);
+  for (const { name, skip, run } of cases) test(`${name}`, { skip: skip !== false }, run);
 });

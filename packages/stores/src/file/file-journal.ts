@@ -6,7 +6,7 @@ import { segmentPath } from './layout.ts';
 import { writeLine } from './line.ts';
 import type { Blob } from './line.ts';
 import { writeFully } from './line-scanner.ts';
-import { readEntries } from './read-entries.ts';
+import { readEntries, withoutLines } from './read-entries.ts';
 import type { Extract } from './read-entries.ts';
 
 /** The segment that a journal appends to. */
@@ -36,8 +36,10 @@ export interface Opened {
 export class FileJournal implements Journal {
   readonly damage: JournalDamage | null;
   readonly torn: JournalDamage | null;
-  readonly #opened: Opened;
+  readonly #opened: Omit<Opened, 'extracts'>;
   readonly #blobs: BlobFolder | undefined;
+  /** What was there when it was opened. The first reader gets it from memory. */
+  #extracts: readonly Extract[];
   #length: number;
   #bytes: number;
   #crc: number;
@@ -50,8 +52,10 @@ export class FileJournal implements Journal {
   #last: Promise<void> = Promise.resolve();
 
   constructor(opened: Opened) {
-    const { fs, directory, length, damage, torn, own } = opened;
-    this.#opened = opened;
+    const { extracts, ...rest } = opened;
+    const { fs, directory, length, damage, torn, own } = rest;
+    this.#opened = rest;
+    this.#extracts = extracts;
     this.#length = length;
     this.damage = damage;
     this.torn = torn;
@@ -76,7 +80,7 @@ export class FileJournal implements Journal {
 
   async *read(fromSeq = 0): AsyncGenerator<Entry> {
     if (this.#closing) throw new JournalError('closed', 'The journal is closed.');
-    const { fs, directory, extracts, own, length } = this.#opened;
+    const { fs, directory, own, length } = this.#opened;
     const to = this.#length;
     const written = own && {
       path: segmentPath(directory, own.epoch),
@@ -84,16 +88,23 @@ export class FileJournal implements Journal {
       entries: to - length,
       bytes: this.#bytes,
     };
-    const all = written ? [...extracts, written] : extracts;
+    const all = written ? [...this.#extracts, written] : this.#extracts;
+    this.#letGo();
     try {
-      yield* readEntries(fs, directory, all, { from: fromSeq, to });
+      const batches = readEntries(fs, directory, all, { from: fromSeq, to });
+      for await (const batch of batches) for (const entry of batch) yield entry;
     } catch (error) {
       throw asJournalError(error, 'The session could not be read');
     }
     if (this.damage) throw corrupt(this.damage);
   }
 
+  #letGo(): void {
+    this.#extracts = this.#extracts.map(withoutLines);
+  }
+
   close(): Promise<void> {
+    this.#letGo();
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -118,6 +129,7 @@ export class FileJournal implements Journal {
     sync: boolean,
   ): Promise<void> {
     if (this.#ended) throw this.#ended;
+    if (this.#length === this.#opened.length) this.#letGo();
     try {
       checkAppend(this.#length, entries, expectedSeq);
     } catch (error) {

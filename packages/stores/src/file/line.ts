@@ -26,60 +26,78 @@ export interface Blob {
 export type NoLine = { readonly problem: 'bad' } | { readonly problem: 'cut'; readonly needs: number };
 
 const CRC_DIGITS = 8;
+const MAX_LENGTH_DIGITS = 10;
 const MAX_HEAD = 128;
-const HEAD = /^(\*?)(\d{1,10})(?:@(\d{1,10})|#(\d{1,15}):([0-9a-f]{64}))?$/;
-const [SPACE, LINE_FEED] = [32, 10];
+const BLOB_HEAD = /^(\*?)\d{1,10}#(\d{1,15}):([0-9a-f]{64}) /;
+const [SPACE, LINE_FEED, STAR, CONTENT_MARK, BLOB_MARK] = [32, 10, 42, 64, 35];
 const BAD: NoLine = { problem: 'bad' };
 
 /** Reads the line that begins at `at`. `seed` is the checksum of the line before, 0 for the first. */
 export function readLine(bytes: Buffer, at: number, seed: number): Line | NoLine {
   const headAt = at + CRC_DIGITS + 1;
-  const headEnd = bytes.subarray(0, headAt + MAX_HEAD).indexOf(SPACE, headAt);
-  if (headEnd < 0)
-    return bytes.length < headAt + MAX_HEAD ? { problem: 'cut', needs: bytes.length + 1 } : BAD;
-  const head = readHead(bytes, headAt, headEnd);
+  const head = readHead(bytes, headAt);
+  if (head === 'cut') return { problem: 'cut', needs: bytes.length + 1 };
   if (!head || bytes[headAt - 1] !== SPACE) return BAD;
-  const textAt = headEnd + 1;
-  const textEnd = textAt + head.length;
+  const { textAt, textEnd, afterSync, blob } = head;
   if (textEnd >= bytes.length) return { problem: 'cut', needs: textEnd + 1 };
+  if (bytes[textEnd] !== LINE_FEED) return BAD;
   const crc = crc32(bytes.subarray(headAt, textEnd), seed);
-  if (bytes[textEnd] !== LINE_FEED || crc !== readHex(bytes, at)) return BAD;
-  return { at, end: textEnd + 1, crc, afterSync: head.afterSync, textAt, textEnd, blob: head.blob };
+  if (crc !== readHex(bytes, at)) return BAD;
+  return { at, end: textEnd + 1, crc, afterSync, textAt, textEnd, blob };
 }
 
 /** Whether a line with the right shape begins at `at`, whatever its checksum says. */
 export function looksLikeLine(bytes: Buffer, at: number): { readonly afterSync: boolean } | null {
-  const headAt = at + CRC_DIGITS + 1;
-  const headEnd = bytes.subarray(0, headAt + MAX_HEAD).indexOf(SPACE, headAt);
-  if (headEnd < 0 || Number.isNaN(readHex(bytes, at))) return null;
-  const head = readHead(bytes, headAt, headEnd);
-  return head && bytes[headEnd + 1 + head.length] === LINE_FEED ? head : null;
+  if (Number.isNaN(readHex(bytes, at))) return null;
+  const head = readHead(bytes, at + CRC_DIGITS + 1);
+  return head && head !== 'cut' && bytes[head.textEnd] === LINE_FEED ? head : null;
 }
 
 interface Head {
-  readonly length: number;
   readonly afterSync: boolean;
+  readonly textAt: number;
+  readonly textEnd: number;
   readonly blob: Blob | null;
 }
 
-function readHead(bytes: Buffer, at: number, end: number): Head | null {
-  let from = at;
-  const afterSync = bytes[at] === 42;
-  if (afterSync) from += 1;
-  let length = 0;
-  // Nearly every head is digits alone, up to a mark that says where the content begins.
-  for (; from < end; from += 1) {
-    const digit = (bytes[from] ?? 0) - 48;
-    if (digit < 0 || digit > 9) break;
-    length = length * 10 + digit;
-  }
-  if (from === end && end - at <= 11 && end > at + (afterSync ? 1 : 0))
-    return { length, afterSync, blob: null };
-  const match = HEAD.exec(bytes.toString('latin1', at, end));
-  if (!match) return null;
-  const [, , digits, , size, hash] = match;
-  const blob = size !== undefined && hash !== undefined ? { size: Number(size), hash } : null;
-  return { length: Number(digits), afterSync, blob };
+/** Reads the mark and the length, which nearly always are all that matters. `cut` where the bytes end before the head does. */
+function readHead(bytes: Buffer, at: number): Head | null | 'cut' {
+  const afterSync = bytes[at] === STAR;
+  let from = afterSync ? at + 1 : at;
+  const lengthAt = from;
+  const length = readNumber(bytes, from);
+  from = skipDigits(bytes, from);
+  if (from === lengthAt || from - lengthAt > MAX_LENGTH_DIGITS) return from >= bytes.length ? 'cut' : null;
+  const mark = bytes[from];
+  if (mark === CONTENT_MARK) from = skipDigits(bytes, from + 1);
+  if (mark === BLOB_MARK) return readBlobHead(bytes, at, length);
+  if (from >= bytes.length) return 'cut';
+  if (bytes[from] !== SPACE || bytes[from - 1] === CONTENT_MARK) return null;
+  return { afterSync, textAt: from + 1, textEnd: from + 1 + length, blob: null };
+}
+
+function readBlobHead(bytes: Buffer, at: number, length: number): Head | null | 'cut' {
+  const match = BLOB_HEAD.exec(bytes.toString('latin1', at, at + MAX_HEAD));
+  if (!match) return bytes.length < at + MAX_HEAD ? 'cut' : null;
+  const [head, star, size, hash = ''] = match;
+  const textAt = at + head.length;
+  return { afterSync: star === '*', textAt, textEnd: textAt + length, blob: { size: Number(size), hash } };
+}
+
+function readNumber(bytes: Buffer, at: number): number {
+  let value = 0;
+  for (let index = at; isDigit(bytes[index]); index += 1) value = value * 10 + (bytes[index] ?? 0) - 48;
+  return value;
+}
+
+function skipDigits(bytes: Buffer, at: number): number {
+  let index = at;
+  while (isDigit(bytes[index])) index += 1;
+  return index;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 48 && byte <= 57;
 }
 
 function readHex(bytes: Buffer, at: number): number {

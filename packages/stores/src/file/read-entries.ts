@@ -1,10 +1,10 @@
 import { EntryDecoder } from '@pawl/agent-loop/store';
 import type { Entry } from '@pawl/agent-loop/store';
 import { corrupt, readBlob } from './blob-folder.ts';
-import type { FileSystem } from './file-system.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
 import { LineScanner } from './line-scanner.ts';
 import { nextLine } from './segment.ts';
-import type { Segment } from './segment.ts';
+import type { KeptLine, Segment } from './segment.ts';
 
 /** A segment as far as it is to be read. */
 export interface Extract {
@@ -12,67 +12,123 @@ export interface Extract {
   readonly seq: number;
   readonly entries: number;
   readonly bytes: number;
+  /** Its lines, where they are in memory. */
+  readonly kept?: readonly KeptLine[] | null;
 }
 
 /** What a scan found, to be read. */
-export function extractOf({ path, header, entries, bytes }: Segment): Extract {
-  return { path, seq: header.seq, entries, bytes };
+export function extractOf({ path, header, entries, bytes, kept }: Segment): Extract {
+  return { path, seq: header.seq, entries, bytes, kept };
 }
 
-/** Reads entries from position `from` up to `to`. Each is checked again. */
+/** The same, to be read from the file. */
+export function withoutLines({ path, seq, entries, bytes }: Extract): Extract {
+  return { path, seq, entries, bytes };
+}
+
+/** Reads entries from position `from` up to `to`, some at once. What comes from the file is checked again. */
 export async function* readEntries(
   fs: FileSystem,
   directory: string,
   extracts: readonly Extract[],
   { from, to }: { readonly from: number; readonly to: number },
-): AsyncGenerator<Entry> {
+): AsyncGenerator<readonly Entry[]> {
   for (const extract of extracts) {
     if (extract.seq + extract.entries <= from || extract.seq >= to) continue;
-    yield* readExtract(fs, directory, extract, from, Math.min(to, extract.seq + extract.entries));
-  }
-}
-
-async function* readExtract(
-  fs: FileSystem,
-  directory: string,
-  { path, seq, bytes: limit }: Extract,
-  from: number,
-  to: number,
-): AsyncGenerator<Entry> {
-  const file = await fs.open(path, 'read');
-  try {
-    const scanner = new LineScanner(file, { limit });
-    const decoder = new EntryDecoder({ seq });
-    await nextLine(scanner);
-    for (let position = seq; position < to; position += 1) {
-      const line = scanner.next() ?? (await nextLine(scanner));
-      if (!line) throw changed(path, scanner.position, limit);
-      const content = line.blob ? await readBlob(fs, directory, line.blob) : undefined;
-      const text = scanner.bytes.toString('utf8', line.textAt, line.textEnd);
-      const entry = decodeAt(decoder, text, content, path, scanner.position);
-      if (position >= from) yield entry;
+    const reader = new ExtractReader(fs, directory, extract);
+    try {
+      await reader.open();
+      const end = Math.min(to, extract.seq + extract.entries);
+      while (reader.position < end) {
+        const { batch, failed } = await reader.read(Math.min(end, reader.position + BATCH));
+        const skipped = from - (reader.position - batch.length);
+        if (batch.length > 0) yield skipped > 0 ? batch.slice(skipped) : batch;
+        failed?.();
+      }
+    } finally {
+      await reader.close();
     }
-  } finally {
-    await file.close();
   }
 }
 
-function decodeAt(
-  decoder: EntryDecoder,
-  text: string,
-  content: string | undefined,
-  where: string,
-  end: number,
-): Entry {
+/** Few enough to wait for, enough to make the waiting cheap. */
+const BATCH = 128;
+
+class ExtractReader {
+  readonly #fs: FileSystem;
+  readonly #directory: string;
+  readonly #extract: Extract;
+  readonly #decoder: EntryDecoder;
+  #file: OpenFile | undefined;
+  #scanner: LineScanner | undefined;
+  /** Position of the next entry. */
+  position: number;
+
+  constructor(fs: FileSystem, directory: string, extract: Extract) {
+    this.#fs = fs;
+    this.#directory = directory;
+    this.#extract = extract;
+    this.#decoder = new EntryDecoder({ seq: extract.seq });
+    this.position = extract.seq;
+  }
+
+  async open(): Promise<void> {
+    if (this.#extract.kept) return;
+    this.#file = await this.#fs.open(this.#extract.path, 'read');
+    this.#scanner = new LineScanner(this.#file, { limit: this.#extract.bytes });
+    await nextLine(this.#scanner);
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
+  /** The entries up to position `to`. Where one cannot be read, those before it, and `failed`, which throws why. */
+  async read(to: number): Promise<{ readonly batch: Entry[]; readonly failed?: () => never }> {
+    const batch: Entry[] = [];
+    try {
+      while (this.position < to) {
+        const { bytes, line } = this.#nextInMemory() ?? (await this.#nextRead());
+        const content = line.blob ? await readBlob(this.#fs, this.#directory, line.blob) : undefined;
+        const text = bytes.toString('utf8', line.textAt, line.textEnd);
+        batch.push(decodeAt(this.#decoder, text, content, this.#extract.path));
+        this.position += 1;
+      }
+      return { batch };
+    } catch (error) {
+      const failed = (): never => {
+        throw error;
+      };
+      return { batch, failed };
+    }
+  }
+
+  #nextInMemory(): KeptLine | undefined {
+    const scanner = this.#scanner;
+    if (!scanner) return this.#extract.kept?.[this.position - this.#extract.seq];
+    const line = scanner.next();
+    return line && { bytes: scanner.bytes, line };
+  }
+
+  async #nextRead(): Promise<KeptLine> {
+    const scanner = this.#scanner;
+    const line = scanner && (await nextLine(scanner));
+    if (!line) throw changed(this.#extract, scanner?.position ?? 0);
+    return { bytes: scanner.bytes, line };
+  }
+}
+
+function decodeAt(decoder: EntryDecoder, text: string, content: string | undefined, where: string): Entry {
   try {
     return decoder.decodeParts(text, content);
   } catch (cause) {
+    // The checksum is right, so this is how it was written: no program of this version did.
     const message = `A record is whole, but no entry: ${cause instanceof Error ? cause.message : ''}`;
-    throw corrupt({ where, from: end - Buffer.byteLength(text) - 1, to: end, message });
+    throw corrupt({ where, from: 0, to: 0, message });
   }
 }
 
-function changed(where: string, from: number, to: number): Error {
+function changed({ path: where, bytes: to }: Extract, from: number): Error {
   return corrupt({
     where,
     from,

@@ -77,7 +77,8 @@ async function firstUnreadable(fs: FileSystem, directory: string): Promise<Journ
 
 async function* entriesOf(fs: FileSystem, directory: string): AsyncGenerator<Entry> {
   const chain = await readChain(fs, directory);
-  yield* readEntries(fs, directory, chain.segments.map(extractOf), { from: 0, to: chain.length });
+  const batches = readEntries(fs, directory, chain.segments.map(extractOf), { from: 0, to: chain.length });
+  for await (const batch of batches) yield* batch;
 }
 
 async function copy(view: FileSystem, from: string, to: string, fileSystem: FileSystem): Promise<number> {

@@ -6,6 +6,12 @@ import type { Blob, Line } from './line.ts';
 import { LineScanner, readFully } from './line-scanner.ts';
 import { judgeTail } from './tail.ts';
 
+/** A line that was checked, and the bytes that it is in. */
+export interface KeptLine {
+  readonly bytes: Buffer;
+  readonly line: Line;
+}
+
 /** What was found in a segment. */
 export interface Segment {
   readonly path: string;
@@ -18,6 +24,8 @@ export interface Segment {
   /** All before this byte was safe from a loss of power when the writer went on. */
   safe: number;
   readonly blobs: { readonly blob: Blob; readonly seq: number }[];
+  /** All lines behind the header while they are few enough to be kept for the first reader, otherwise null. */
+  kept: KeptLine[] | null;
   torn: JournalDamage | null;
   damage: JournalDamage | null;
 }
@@ -29,6 +37,8 @@ export type Opening =
   | { readonly kind: 'void'; readonly size: number }
   | { readonly kind: 'damage'; readonly damage: JournalDamage };
 
+/** Most sessions are read once after they are opened. What is larger is read from the file again, in chunks. */
+const MAX_KEPT_BYTES = 1 << 25;
 const MAX_HEADER = 4096;
 /** More than any header of this version takes. */
 const MAX_TORN_HEADER = 512;
@@ -48,7 +58,7 @@ export async function openSegment(fs: FileSystem, path: string): Promise<Opening
     }
     if (header.version > FORMAT_VERSION) return { kind: 'newer', version: header.version };
     const { end: bytes, crc } = line;
-    const rest = { entries: 0, bytes, crc, safe: bytes, blobs: [], torn: null, damage: null };
+    const rest = { entries: 0, bytes, crc, safe: bytes, blobs: [], kept: [], torn: null, damage: null };
     return { kind: 'segment', segment: { path, header, ...rest } };
   } finally {
     await file.close();
@@ -81,7 +91,7 @@ export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Ext
     segment.torn = null;
     for (;;) {
       const line = scanner.next();
-      if (line) count(segment, line, scanner.position);
+      if (line) count(segment, line, scanner);
       else if (!(await scanner.fill())) break;
     }
     if (extent) segment.damage = checkExtent(segment, extent);
@@ -92,7 +102,9 @@ export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Ext
   }
 }
 
-function count(segment: Segment, line: Line, position: number): void {
+function count(segment: Segment, line: Line, { position, bytes }: LineScanner): void {
+  if (position > MAX_KEPT_BYTES) segment.kept = null;
+  segment.kept?.push({ bytes, line });
   if (line.afterSync) segment.safe = segment.bytes;
   if (line.blob) segment.blobs.push({ blob: line.blob, seq: segment.header.seq + segment.entries });
   segment.entries += 1;

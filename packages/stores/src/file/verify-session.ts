@@ -80,8 +80,8 @@ async function readThrough(fs: FileSystem, directory: string, chain: Chain): Pro
   let entries = 0;
   try {
     const extracts = chain.segments.map(extractOf);
-    for await (const entry of readEntries(fs, directory, extracts, { from: 0, to: chain.length })) {
-      entries = entry.seq + 1;
+    for await (const batch of readEntries(fs, directory, extracts, { from: 0, to: chain.length })) {
+      entries += batch.length;
     }
     return { entries, damage: chain.damage };
   } catch (error) {

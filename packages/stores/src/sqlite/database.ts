@@ -42,7 +42,7 @@ export async function connect(file: string): Promise<Connection> {
   }
 }
 
-async function loadSqlite(): Promise<typeof import('node:sqlite')> {
+async function loadSqlite(): Promise<{ readonly DatabaseSync: typeof DatabaseSync }> {
   try {
     return await import('node:sqlite');
   } catch (cause) {

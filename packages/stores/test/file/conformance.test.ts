@@ -11,5 +11,5 @@ describe('file store', () => {
       return { store: open(), reopen: open, close: () => folder[Symbol.asyncDispose]() };
     },
   });
-  for (const { name, skip, run } of cases) test(name, { skip: skip !== false }, run);
+  for (const { name, skip, run } of cases) test(`${name}`, { skip: skip !== false }, run);
 });

@@ -29,7 +29,7 @@ describe('SQLite store', () => {
       };
     },
   });
-  for (const { name, skip, run } of cases) test(name, { skip: skip !== false }, run);
+  for (const { name, skip, run } of cases) test(`${name}`, { skip: skip !== false }, run);
 
   test('entries can be queried', async () => {
     await using folder = await temporaryFolder();

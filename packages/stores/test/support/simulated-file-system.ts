@@ -19,7 +19,7 @@ export interface Faults {
 }
 
 /** Thrown by every operation once the process is dead. */
-export class Crash extends Error {
+class Crash extends Error {
   override readonly name = 'Crash';
 }
 
@@ -325,7 +325,7 @@ export class Scheduler {
     const done = work.finally(() => (isDone = true));
     done.catch(() => {});
     while (!isDone) {
-      for (let turn = 0; turn < 20 && !isDone; turn += 1) await undefined;
+      for (let turn = 0; turn < 20 && !isDone; turn += 1) await Promise.resolve();
       const [next] = this.#waiting.splice(this.#random.below(this.#waiting.length), 1);
       if (next) next();
       else await new Promise((resolve) => setImmediate(resolve));
