@@ -94,7 +94,7 @@ export class Model {
 }
 
 /** Every call is answered once, in the message after it, in its place; user and assistant take turns at calls. */
-export function checkConversation(messages: readonly WireMessage[]): void {
+function checkConversation(messages: readonly WireMessage[]): void {
   assert.equal(messages[0]?.role, 'user', 'a conversation begins with the user');
   assert.equal(messages.at(-1)?.role, 'user', 'a request ends with the user');
   const seen = new Set<string>();
