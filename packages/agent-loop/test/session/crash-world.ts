@@ -119,6 +119,8 @@ export interface World {
   /** Starts a process: opens the session there. */
   boot(options?: { life?: Life; crash?: Crash; reconcile?: boolean }): Promise<Session>;
   entries(): Promise<Entry[]>;
+  /** An agent like those of the processes. */
+  agent(): Agent;
 }
 
 /** A world in which processes die and others go on with their session. */
@@ -134,6 +136,7 @@ export function crashWorld(shape: Shape = {}): World {
       const agent = mortalAgent(emulator.fetch, ledger, life, reconcile, shape);
       return openSession({ agent, store: mortalStore(store, life, crash ?? null), id: 'crash' });
     },
+    agent: () => mortalAgent(emulator.fetch, ledger, new Life(), false, shape),
     async entries() {
       if ((await store.list()).length === 0) return [];
       const journal = await store.open('crash', { readonly: true });
