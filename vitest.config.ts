@@ -31,6 +31,7 @@ export default defineConfig({
     reporters: ['default', count],
     // Files share a process: loading the SDK, zod and fast-check anew for each would cost more than most of the tests.
     isolate: false,
+    maxWorkers: 2,
     testTimeout: 15_000,
     hookTimeout: 15_000,
     // What a test stubs ends with it.

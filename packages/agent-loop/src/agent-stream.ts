@@ -1,3 +1,4 @@
+import type { Awaitable } from './api.ts';
 import { EventQueue } from './event-queue.ts';
 import type { AgentEvent } from './events.ts';
 import type { RunResult } from './result.ts';
@@ -53,26 +54,29 @@ function read<Output>(
 ): AsyncIterableIterator<AgentEvent> {
   let over = false;
   const done = { done: true, value: undefined } as const;
+  const end = (): Promise<IteratorResult<AgentEvent>> => {
+    if (over) return Promise.resolve(done);
+    over = true;
+    return result.then(() => done);
+  };
   return {
     [Symbol.asyncIterator]() {
       return this;
     },
-    async next() {
-      if (over) return done;
-      const value = await queue.next();
-      if (value) return { done: false, value };
-      if (over) return done;
-      over = true;
-      await result;
-      return done;
+    next() {
+      const event = queue.take();
+      if (event) return Promise.resolve({ done: false, value: event });
+      return queue
+        .next()
+        .then((value): Awaitable<IteratorResult<AgentEvent>> => (value ? { done: false, value } : end()));
     },
-    async return() {
+    return() {
       if (!over) {
         over = true;
         stop('the reader left');
         queue.close();
       }
-      return done;
+      return Promise.resolve(done);
     },
   };
 }

@@ -35,23 +35,24 @@ export class EventQueue {
     for (const waiting of this.#waiting.splice(0)) waiting(undefined);
   }
 
-  /** The next event, or undefined when there will be none. */
-  next(): Promise<AgentEvent | undefined> {
+  /** The next event where one is there. */
+  take(): AgentEvent | undefined {
     const event = this.#events[this.#head];
-    if (event) {
-      this.#take();
-      return Promise.resolve(event);
+    if (!event) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#events.length || this.#head >= READ_ROOM) {
+      this.#gone += this.#head;
+      this.#events = this.#events.slice(this.#head);
+      this.#head = 0;
     }
-    if (this.#closed) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return event;
   }
 
-  #take(): void {
-    this.#head += 1;
-    if (this.#head < this.#events.length && this.#head < READ_ROOM) return;
-    this.#gone += this.#head;
-    this.#events = this.#head === this.#events.length ? [] : this.#events.slice(this.#head);
-    this.#head = 0;
+  /** The next event, or undefined when there will be none. */
+  next(): Promise<AgentEvent | undefined> {
+    const event = this.take();
+    if (event || this.#closed) return Promise.resolve(event);
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #merge(event: AgentEvent): boolean {

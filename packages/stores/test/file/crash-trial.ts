@@ -90,6 +90,7 @@ async function appendSome(journal: Journal, known: Known, random: Random, label:
       // Nothing of it may be kept if the journal goes on.
       if (isUsable(error)) known.attempted.length = seq;
       if (isUsable(error)) continue;
+      await assert.rejects(async () => journal.append([], journal.length));
       throw error;
     }
     known.sure += entries.length;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Entry } from '@pawl/agent-loop/store';
 import { fileStore, verifySession } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
-import { campaign } from '../support/campaign.ts';
+import { campaign, patienceMs } from '../support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -41,7 +41,7 @@ async function readSession(folder: string): Promise<Entry[]> {
 }
 
 describe('real processes', () => {
-  test('of two that race for one session exactly one continues', { timeout: 600_000 }, async () => {
+  test('of two that race for one session exactly one continues', { timeout: patienceMs }, async () => {
     const { trials } = campaign(10, 200);
     let slowest = 0;
     for (let trial = 0; trial < trials; trial += 1) {
@@ -72,7 +72,7 @@ describe('real processes', () => {
     expect(slowest).toBeLessThan(process.env['PAWL_CAMPAIGN'] === 'full' ? 1000 : 5000);
   });
 
-  test('a writer that is killed loses nothing it acknowledged', { timeout: 600_000 }, async () => {
+  test('a writer that is killed loses nothing it acknowledged', { timeout: patienceMs }, async () => {
     const { trials, seed } = campaign(20, 500);
     const random = randomFrom(seed);
     await using folder = await temporaryFolder();

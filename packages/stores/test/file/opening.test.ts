@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import type { Entry, Journal } from '@pawl/agent-loop/store';
+import { sampleEntries } from '@pawl/agent-loop/testkit';
+import { fileStore, verifySession } from '@pawl/stores/file';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+async function readAll(journal: Journal): Promise<{ entries: Entry[]; error: unknown }> {
+  const entries: Entry[] = [];
+  try {
+    for await (const entry of journal.read()) entries.push(entry);
+    return { entries, error: undefined };
+  } catch (error) {
+    return { entries, error };
+  }
+}
+
+describe('opening', () => {
+  test('names a content that is missing, reads up to it and appends nothing', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path, { blobBytes: 200 });
+    const entries = sampleEntries(20);
+    const journal = await store.open('s');
+    await journal.append(entries, 0);
+    await journal.close();
+    const line = readFileSync(`${folder.path}/s/000001.jsonl`, 'utf8').split('\n')[7];
+    const hash = /#\d+:(\w+)/.exec(line ?? '')?.[1];
+    rmSync(`${folder.path}/s/blobs/${hash}`);
+    const damaged = await store.open('s');
+    expect(damaged.length).toBe(6);
+    expect(damaged.damage).toMatchObject({ where: `${folder.path}/s/blobs/${hash}`, from: 0 });
+    await expect(damaged.append(sampleEntries(1, { from: 6 }), 6)).rejects.toMatchObject({ code: 'corrupt' });
+    const { entries: read, error } = await readAll(damaged);
+    expect(read).toEqual(entries.slice(0, 6));
+    expect(error).toMatchObject({ code: 'corrupt', damage: damaged.damage });
+  });
+
+  test('leaves a damaged session to its owner', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path);
+    const owner = await store.open('s');
+    await owner.append(sampleEntries(10), 0);
+    const path = `${folder.path}/s/000001.jsonl`;
+    const bytes = readFileSync(path);
+    writeFileSync(path, Buffer.from(bytes).fill('?', 300, 310));
+    const damaged = await store.open('s');
+    expect(damaged.damage).toMatchObject({ where: path });
+    expect(damaged.damage?.from).toBeLessThanOrEqual(300);
+    expect(damaged.damage?.to).toBeGreaterThanOrEqual(310);
+    expect(readdirSync(`${folder.path}/s`)).toEqual(['000001.jsonl']);
+    writeFileSync(path, bytes);
+    await owner.append(sampleEntries(1, { from: 10 }), 10);
+    await owner.close();
+    expect((await readAll(await store.open('s'))).entries).toEqual(sampleEntries(11));
+  });
+
+  test('refuses a newer version and leaves it alone', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path);
+    const journal = await store.open('s');
+    await journal.append(sampleEntries(3), 0);
+    await journal.close();
+    const text = '{"format":"pawl-session","version":2,"anything":"else"}';
+    const summed = `${text.length} ${text}`;
+    const crc = crc32(summed).toString(16).padStart(8, '0');
+    writeFileSync(`${folder.path}/s/000002.jsonl`, `${crc} ${summed}\n`);
+    for (const readonly of [true, false])
+      await expect(store.open('s', { readonly })).rejects.toMatchObject({ code: 'newer-version' });
+    expect(readdirSync(`${folder.path}/s`)).toEqual(['000001.jsonl', '000002.jsonl']);
+    await expect(verifySession(`${folder.path}/s`)).rejects.toMatchObject({ code: 'newer-version' });
+  });
+
+  test('names a segment that is missing', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path);
+    for (let seq = 0; seq < 9; seq += 3) {
+      const journal = await store.open('s');
+      await journal.append(sampleEntries(3, { from: seq }), seq);
+      await journal.close();
+    }
+    rmSync(`${folder.path}/s/000002.jsonl`);
+    const damaged = await store.open('s');
+    expect(damaged.damage).toMatchObject({ where: `${folder.path}/s/000002.jsonl`, from: 0 });
+    expect((await readAll(damaged)).entries).toEqual(sampleEntries(3));
+    const report = await verifySession(`${folder.path}/s`);
+    expect(report).toMatchObject({
+      ok: false,
+      session: 's',
+      entries: 3,
+      findings: [{ kind: 'damage', repairable: false }],
+    });
+  });
+
+  test('tells what was torn, and verifying tells what belongs to nothing', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path);
+    const journal = await store.open('s');
+    await journal.append(sampleEntries(5), 0);
+    await journal.close();
+    const path = `${folder.path}/s/000001.jsonl`;
+    const whole = readFileSync(path);
+    writeFileSync(path, Buffer.concat([whole, Buffer.from('12345678 900 {"type":"inp')]));
+    const range = { where: path, from: whole.length, to: whole.length + 25 };
+    expect(await verifySession(`${folder.path}/s`)).toMatchObject({
+      ok: true,
+      findings: [{ kind: 'torn', ...range }],
+    });
+    const next = await store.open('s');
+    expect([next.length, next.damage, next.torn]).toEqual([5, null, expect.objectContaining(range)]);
+    await next.append(sampleEntries(1, { from: 5 }), 5);
+    await next.close();
+    const last = await store.open('s');
+    expect([last.length, last.torn]).toEqual([6, null]);
+    await last.close();
+    expect(await verifySession(`${folder.path}/s`)).toMatchObject({
+      ok: true,
+      entries: 6,
+      findings: [{ kind: 'unused', ...range }],
+    });
+  });
+
+  test('refuses what is no folder name or number', () => {
+    expect(() => fileStore('')).toThrow(/needs the path of a folder/);
+    expect(() => fileStore('x', { blobBytes: 0 })).toThrow(/blobBytes must be a whole number/);
+  });
+});
