@@ -1,9 +1,12 @@
 import { test } from 'vitest';
+import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { playHistories } from './histories.ts';
 
-// Ten thousand histories, in two files so that two cores share them.
+// Ten seeds of a thousand histories in CI, in two files so that two cores share them.
+const { trials } = campaign({ suite: 100, ci: 1000, full: 100_000 });
+
 test.each([1, 2, 3, 4, 5])(
-  'whatever happens in two runs, the API refuses nothing: 1,000 histories of seed %i',
-  (seed) => playHistories(seed, 1000),
-  120_000,
+  'whatever happens in two runs, the API refuses nothing: histories of seed %i',
+  (seed) => playHistories(seed, trials),
+  patienceMs,
 );
