@@ -14,7 +14,7 @@ export type { Cost, Outcome, PartialRunResult, Pending, PendingApproval, RunResu
 export type { InferSchema, Schema } from './schema.ts';
 export type { Seams } from './seams.ts';
 export { drain, loadSession, openSession } from './session.ts';
-export type { Session, SessionOptions, SessionRunOptions } from './session.ts';
+export type { Drained, LoadOptions, Session, SessionOptions, SessionRunOptions } from './session.ts';
 export { defineTool } from './tool.ts';
 export type {
   RunnableTool,

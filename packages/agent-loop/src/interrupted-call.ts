@@ -8,6 +8,7 @@ import {
   decideCall,
   publicMessage,
   type Ready,
+  ServedEnd,
   type Settled,
   settle,
   type Undecided,
@@ -68,6 +69,7 @@ async function reconcile(ready: Ready, ctx: ToolContext): Promise<Ready | Settle
     const found = await tool.reconcile?.(input, ctx);
     return found === undefined ? ready : settle('ok', shapeOutput(found, tool.maxResultBytes));
   } catch (error) {
+    if (error instanceof ServedEnd) return error.end;
     return settle(
       'unknown',
       `This call was interrupted, and whether it took effect could not be found out (${publicMessage(error)}). Check before repeating it.`,

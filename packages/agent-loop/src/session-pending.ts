@@ -12,7 +12,8 @@ export function pendingOf(state: SessionState, spec: AgentSpec): Pending | null 
   const { run } = state;
   if (!run || (run.ended !== null && run.ended !== 'awaiting-approval')) return null;
   // A run that was cut off before its input was kept has nothing to finish: nobody was told that it had begun.
-  if (!run.unanswered && state.transcript.messages.at(-1)?.role !== 'user') return null;
+  const begun = run.unanswered || run.inFlight || state.paused;
+  if (!begun && state.transcript.messages.at(-1)?.role !== 'user') return null;
   const reason = run.ended === null ? 'interrupted' : 'awaiting-approval';
   return { reason, approvals: listed(state, spec, (call) => isUndecided(call, state, spec)) };
 }

@@ -137,27 +137,32 @@ export async function loadSession<Output>(options: LoadOptions<Output>): Promise
   }
 }
 
-/** What became of the sessions that were open: those at rest, and those whose run was parked. */
+/** What became of the sessions that were open, by id. */
 export interface Drained {
+  /** At rest: idle, or their run has ended. */
   readonly rested: readonly string[];
+  /** Their run was left as it stands, to be resumed. */
   readonly parked: readonly string[];
+  /** Not closed: their store did not answer in time, or failed. What it had acknowledged is kept. */
+  readonly stuck: readonly string[];
 }
+
+/** How long a session gets to close once its run was parked. */
+const CLOSING_MS = 1000;
 
 /**
  * Brings every open session of this process to rest, for a SIGTERM: runs under way may finish until the deadline, in
  * milliseconds (default 10,000); then they are parked: left as they stand, to be resumed by the next process. New runs
- * are refused from now on. Resolves when all are closed; rejects where one could not be, after all others are.
+ * are refused from now on. Resolves at most a second after the deadline, and never rejects for a session.
  */
 export async function drain(options: { readonly deadlineMs?: number } = {}): Promise<Drained> {
   const { deadlineMs = 10_000 } = options;
   if (deadlineMs !== 0) checkDuration('deadlineMs', deadlineMs);
-  const sessions = [...open];
-  const ends = await Promise.allSettled(sessions.map((session) => session.rest(deadlineMs)));
-  const failed = ends.find((end) => end.status === 'rejected');
-  if (failed) throw failed.reason;
-  const idsOf = (parked: boolean): string[] =>
-    sessions.filter((session) => session.parked === parked).map(({ id }) => id);
-  return { rested: idsOf(false), parked: idsOf(true) };
+  const ends = await Promise.all(
+    [...open].map(async (session) => ({ id: session.id, end: await session.settle(deadlineMs) })),
+  );
+  const idsOf = (wanted: string): string[] => ends.flatMap(({ id, end }) => (end === wanted ? [id] : []));
+  return { rested: idsOf('rested'), parked: idsOf('parked'), stuck: idsOf('stuck') };
 }
 
 interface SessionParts {
@@ -189,10 +194,6 @@ export class OpenSession<Output> implements Session<Output> {
   /** What its journal folds into. */
   get state(): SessionState {
     return this.#state;
-  }
-  /** Whether closing it cut a run off. */
-  get parked(): boolean {
-    return this.#parked;
   }
   get messages(): readonly MessageParam[] {
     return this.#state.transcript.closed();
@@ -345,6 +346,21 @@ export class OpenSession<Output> implements Session<Output> {
     }
     this.#closing ??= this.#rest(active);
     return this.#closing;
+  }
+
+  /** Closes it, and tells how that went. */
+  async settle(deadlineMs: number): Promise<'rested' | 'parked' | 'stuck'> {
+    let cancel = (): void => {};
+    const tooLate = new Promise<'stuck'>((resolve) => {
+      cancel = this.#parts.spec.seams.timer(deadlineMs + CLOSING_MS, () => resolve('stuck'));
+    });
+    const closed = this.rest(deadlineMs).then(
+      () => (this.#parked ? 'parked' : 'rested'),
+      () => 'stuck' as const,
+    );
+    const end = await Promise.race([closed, tooLate]);
+    cancel();
+    return end;
   }
 
   async #rest(active: StartedRun<Output> | null): Promise<void> {

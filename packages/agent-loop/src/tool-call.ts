@@ -159,11 +159,23 @@ function denial(reason: string | undefined): string {
   return reason === undefined || reason === '' ? 'This call was denied.' : `This call was denied: ${reason}`;
 }
 
+/** Thrown by a stand-in for a tool that knows how the call ended: a replay. */
+export class ServedEnd extends Error {
+  override readonly name = 'ServedEnd';
+  readonly end: Settled;
+
+  constructor(outcome: ToolOutcome, content: ToolResultContent) {
+    super('The call ended as it is recorded.');
+    this.end = settle(outcome, content);
+  }
+}
+
 /** Runs a tool. Everything it throws becomes a result. */
 export async function execute({ tool, input }: Ready, ctx: ToolContext): Promise<Settled> {
   try {
     return settle('ok', shapeOutput(await tool.run(input, ctx), tool.maxResultBytes));
   } catch (error) {
+    if (error instanceof ServedEnd) return error.end;
     return settle('error', errorContent(error, tool));
   }
 }

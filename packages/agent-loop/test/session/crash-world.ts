@@ -1,8 +1,17 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createEmulator, reply, text, thinking, toolUse, type EmulatedRequest } from '@pawl/emulator';
+import {
+  createEmulator,
+  type Answer,
+  type EmulatedRequest,
+  reply,
+  text,
+  thinking,
+  toolUse,
+} from '@pawl/emulator';
 import { z } from 'zod';
 import {
   type Agent,
+  type AgentOptions,
   createAgent,
   defineTool,
   type Entry,
@@ -95,6 +104,14 @@ function model({ body }: EmulatedRequest) {
   ]);
 }
 
+/** A kind of run to crash: what the model answers, and what its agent is beside its tools. */
+export interface Shape {
+  readonly respond?: (request: EmulatedRequest) => Answer;
+  readonly agent?: Partial<AgentOptions>;
+  /** Tools that need approval. */
+  readonly asks?: readonly string[];
+}
+
 export interface World {
   readonly emulator: ReturnType<typeof createEmulator>;
   readonly ledger: Ledger;
@@ -102,11 +119,13 @@ export interface World {
   /** Starts a process: opens the session there. */
   boot(options?: { life?: Life; crash?: Crash; reconcile?: boolean }): Promise<Session>;
   entries(): Promise<Entry[]>;
+  /** An agent like those of the processes. */
+  agent(): Agent;
 }
 
 /** A world in which processes die and others go on with their session. */
-export function crashWorld(): World {
-  const emulator = createEmulator({ respond: model });
+export function crashWorld(shape: Shape = {}): World {
+  const emulator = createEmulator({ respond: shape.respond ?? model });
   const ledger = new Ledger();
   const store = memoryStore();
   return {
@@ -114,10 +133,12 @@ export function crashWorld(): World {
     ledger,
     store,
     boot({ life = new Life(), crash, reconcile = false } = {}) {
-      const agent = mortalAgent(emulator.fetch, ledger, life, reconcile);
+      const agent = mortalAgent(emulator.fetch, ledger, life, reconcile, shape);
       return openSession({ agent, store: mortalStore(store, life, crash ?? null), id: 'crash' });
     },
+    agent: () => mortalAgent(emulator.fetch, ledger, new Life(), false, shape),
     async entries() {
+      if ((await store.list()).length === 0) return [];
       const journal = await store.open('crash', { readonly: true });
       const entries: Entry[] = [];
       for await (const entry of journal.read()) entries.push(entry);
@@ -126,7 +147,20 @@ export function crashWorld(): World {
   };
 }
 
-function mortalAgent(fetch: typeof globalThis.fetch, ledger: Ledger, life: Life, reconcile: boolean): Agent {
+/** Short waits are over at once; those that only guard never end. */
+function quick(ms: number, fire: () => void): () => void {
+  if (ms > 20_000) return () => {};
+  const handle = setImmediate(fire);
+  return () => clearImmediate(handle);
+}
+
+function mortalAgent(
+  fetch: typeof globalThis.fetch,
+  ledger: Ledger,
+  life: Life,
+  reconcile: boolean,
+  { asks = [], agent = {} }: Shape,
+): Agent {
   const input = z.object({ turn: z.number() });
   const tool = (name: 'look' | 'put' | 'send', effect: 'read' | 'idempotent' | 'once') =>
     defineTool({
@@ -134,6 +168,7 @@ function mortalAgent(fetch: typeof globalThis.fetch, ledger: Ledger, life: Life,
       description: name,
       input,
       effect,
+      approve: asks.includes(name),
       ...(reconcile &&
         effect === 'once' && {
           reconcile: (_: { turn: number }, ctx: { callId: string }) =>
@@ -152,7 +187,9 @@ function mortalAgent(fetch: typeof globalThis.fetch, ledger: Ledger, life: Life,
   return createAgent({
     name: 'crash',
     model: 'claude-sonnet-5-5',
-    tools: [tool('look', 'read'), tool('put', 'idempotent'), tool('send', 'once')],
+    ...agent,
+    tools: [tool('look', 'read'), tool('put', 'idempotent'), tool('send', 'once'), ...(agent.tools ?? [])],
+    seams: { timer: quick },
     client: new Anthropic({ apiKey: 'k', baseURL: 'http://emulator', fetch: mortalFetch, maxRetries: 0 }),
   });
 }

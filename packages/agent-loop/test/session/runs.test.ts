@@ -1,7 +1,7 @@
 import { apiError, fault, reply, serverToolUse, text, thinking, toolUse } from '@pawl/emulator';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AgentEvent, ConfigError, defineTool, drain, RunError } from '../../src/index.ts';
+import { type AgentEvent, ConfigError, defineTool, drain, type Drained, RunError } from '../../src/index.ts';
 import { answered, failed, gate } from '../support/agent-under-test.ts';
 import { expectBilled, expectSound, lastOf, noting, stores, types, world } from './world.ts';
 
@@ -21,6 +21,12 @@ function stuck(name: string, effect: 'read' | 'idempotent' | 'once', answer?: st
     },
   });
   return { tool, begun: begun.promise };
+}
+
+/** Other tests of this process may have left sessions of theirs. */
+function ours(drained: Drained, ids: readonly string[]): Drained {
+  const only = (list: readonly string[]): string[] => list.filter((id) => ids.includes(id));
+  return { rested: only(drained.rested), parked: only(drained.parked), stuck: only(drained.stuck) };
 }
 
 describe.each(stores)('a session, %s', (_, make) => {
@@ -339,14 +345,18 @@ describe.each(stores)('a session, %s', (_, make) => {
     const idle = await w.open({}, { id: 'idle' });
     const runs = [slow.run('Slow.'), fast.run('Fast.')];
     await begun;
-    const drained = drain({ deadlineMs: 150 });
+    const drained = drain({ deadlineMs: 1000 });
     await expect(fast.run('More.')).rejects.toThrow(/closed/);
     go.resolve();
-    expect(await drained).toEqual({ rested: ['fast', 'idle'], parked: ['slow'] });
+    expect(ours(await drained, ['slow', 'fast', 'idle'])).toEqual({
+      rested: ['fast', 'idle'],
+      parked: ['slow'],
+      stuck: [],
+    });
     expect((await Promise.all(runs)).map(({ outcome }) => outcome)).toEqual(['stopped', 'completed']);
     expect(types(await w.entries('fast')).at(-1)).toBe('run-end completed');
     expect(types(await w.entries('slow')).at(-1)).toBe('tool-start send 1');
-    expect(await drain()).toEqual({ rested: [], parked: [] });
+    expect(await drain()).toEqual({ rested: [], parked: [], stuck: [] });
     await idle.close();
   });
 
@@ -359,8 +369,42 @@ describe.each(stores)('a session, %s', (_, make) => {
     await begun;
     const drained = drain({ deadlineMs: 60_000 });
     await session.close();
-    expect(await drained).toEqual({ rested: [], parked: ['review'] });
+    expect(ours(await drained, ['review'])).toEqual({ rested: [], parked: ['review'], stuck: [] });
     expect((await run).outcome).toBe('stopped');
     await expect(drain({ deadlineMs: -1 })).rejects.toThrow(/deadlineMs/);
+  });
+
+  it('is drained in time where its store does not answer any more', async () => {
+    await using here = await make();
+    const { tool, begun } = stuck('send', 'once');
+    const w = world({ ...here, tools: [tool], steps: [reply([call('send')])] });
+    let answers = true;
+    const store = {
+      ...here.store,
+      open: async (id: string) => {
+        const journal = await here.store.open(id);
+        return {
+          ...journal,
+          get length() {
+            return journal.length;
+          },
+          append: (...args: Parameters<typeof journal.append>) =>
+            answers ? journal.append(...args) : new Promise<void>(() => {}),
+          read: (from?: number) => journal.read(from),
+          close: () => (answers ? journal.close() : new Promise<void>(() => {})),
+        };
+      },
+    };
+    const session = await w.open({}, { store, id: 'hung' });
+    void session.run('Go.');
+    await begun;
+    answers = false;
+    const began = performance.now();
+    expect(ours(await drain({ deadlineMs: 50 }), ['hung'])).toEqual({
+      rested: [],
+      parked: [],
+      stuck: ['hung'],
+    });
+    expect(performance.now() - began).toBeLessThan(3000);
   });
 });
