@@ -51,7 +51,7 @@ function clerk({ body }: EmulatedRequest) {
       ...names.map((name) => toolUse(name, { order: '4711' })),
     ]);
   }
-  const unsure = results.filter((block) => JSON.stringify(block.content).includes('may or may not'));
+  const unsure = results.filter((block) => JSON.stringify(block).includes('may or may not'));
   return reply(
     text(`Order 4711: ${results.length - unsure.length} of ${results.length} things are done for certain.`),
   );
