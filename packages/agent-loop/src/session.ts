@@ -178,6 +178,8 @@ export class OpenSession<Output> implements Session<Output> {
   readonly id: string;
   readonly #parts: SessionParts;
   readonly #state = new SessionState();
+  /** A store may look at a large content only when it is read: what it finds then counts as much. */
+  #damageOnReading: JournalDamage | null = null;
   #active: StartedRun<Output> | null = null;
   /** The latest entry that was written outside a run: the next one, and the next run, come after it. */
   #written: Promise<unknown> = Promise.resolve();
@@ -208,7 +210,7 @@ export class OpenSession<Output> implements Session<Output> {
     return [...this.#state.total.steps];
   }
   get damage(): JournalDamage | null {
-    return this.#parts.journal.damage;
+    return this.#parts.journal.damage ?? this.#damageOnReading;
   }
   get pending(): Pending | null {
     const { spec } = this.#parts;
@@ -282,6 +284,8 @@ export class OpenSession<Output> implements Session<Output> {
       for await (const entry of this.#parts.journal.read()) this.#state.apply(entry);
     } catch (error) {
       if (!(error instanceof JournalError && error.code === 'corrupt')) throw error;
+      const unnamed = { where: this.id, from: 0, to: 0, message: error.message };
+      this.#damageOnReading = error.damage ?? unnamed;
     }
   }
 
