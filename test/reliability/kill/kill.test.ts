@@ -20,7 +20,13 @@ test(
   'what has to fail fails: a tool with the wrong effect happens twice',
   { timeout: patienceMs },
   async () => {
-    const { counts } = await killCampaign({ seed: 1, kills: 12, control: 'wrong-effect', conditions });
+    const { counts } = await killCampaign({
+      seed: 1,
+      kills: 1,
+      parallel: 1,
+      control: 'wrong-effect',
+      conditions,
+    });
     expect(counts.doubled).toBeGreaterThan(0);
   },
 );
@@ -29,7 +35,13 @@ test(
   'what has to fail fails: a store that drops appends loses results',
   { timeout: patienceMs },
   async () => {
-    const { counts } = await killCampaign({ seed: 1, kills: 2, control: 'drops-appends', conditions });
+    const { counts } = await killCampaign({
+      seed: 1,
+      kills: 1,
+      parallel: 1,
+      control: 'drops-appends',
+      conditions,
+    });
     expect(counts.lost).toBeGreaterThan(0);
   },
 );
