@@ -1,4 +1,5 @@
 import type { MessageParam, RequestParams } from './api.ts';
+import { forgetJson, jsonOf } from './json-cache.ts';
 
 const encoder = new TextEncoder();
 const FIRST_CAPACITY = 1024;
@@ -21,7 +22,7 @@ export class RequestBody {
 
   /** Adds a message at the end. */
   append(message: MessageParam): void {
-    this.#write((this.#messages === 0 ? '' : ',') + JSON.stringify(message));
+    this.#write((this.#messages === 0 ? '' : ',') + jsonOfMessage(message));
     this.#messages += 1;
   }
 
@@ -53,4 +54,16 @@ export class RequestBody {
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
   }
+}
+
+/** The content of a reply has been written to the journal before it gets here: its JSON is used once more, then let go. */
+function jsonOfMessage(message: MessageParam): string {
+  const { content } = message;
+  const [first, second, ...others] = Object.keys(message);
+  if (typeof content === 'string' || first !== 'role' || second !== 'content' || others.length > 0) {
+    return JSON.stringify(message);
+  }
+  const text = `{"role":"${message.role}","content":${jsonOf(content)}}`;
+  forgetJson(content);
+  return text;
 }

@@ -12,7 +12,9 @@ const WHOLE: ReadonlySet<string | null> = new Set([
 /** The blocks of a reply that may be sent back: all of them, but for what the API refuses to read again. */
 export function sendable(message: Message, broken: ReadonlySet<string>): ContentBlockParam[] {
   const content = message.content.filter((block) => block.type !== 'text' || block.text.trim() !== '');
-  if (WHOLE.has(message.stop_reason)) return content;
+  // The very list of the reply where nothing is left out: its JSON, made for the journal, then serves the request too.
+  if (WHOLE.has(message.stop_reason))
+    return content.length === message.content.length ? message.content : content;
   const uncut = content.filter((block) => {
     if (block.type === 'thinking') return Boolean(block.signature);
     return !(block.type === 'tool_use' && broken.has(block.id));

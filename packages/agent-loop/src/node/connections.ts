@@ -26,7 +26,7 @@ export const connectionOptions = {
 } as const satisfies AgentOptions;
 
 /** How long a connection may take to open, in milliseconds; the global fetch allows the same. */
-export const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Bytes a kept-alive socket had received when its current request began. */
 const receivedBefore = new WeakMap<Duplex, number>();
