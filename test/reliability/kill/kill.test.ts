@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest';
+import { campaign, patienceMs } from '../../support/campaign.ts';
 import { packageConditions } from '../built.ts';
 import { killCampaign } from './campaign.ts';
 
 const { conditions, what } = packageConditions();
 
-test(`a hundred kills of ${what}`, { timeout: 300_000 }, async () => {
-  const { kills, byBarrier, counts, broken } = await killCampaign({ seed: 1, kills: 100, conditions });
+const { trials } = campaign({ suite: 7, ci: 100, full: 500 });
+
+test(`${trials} kills of ${what}`, { timeout: 5 * patienceMs }, async () => {
+  const { kills, byBarrier, counts, broken } = await killCampaign({ seed: 1, kills: trials, conditions });
   expect(broken).toEqual([]);
   expect(counts).toEqual({ lost: 0, doubled: 0, stuck: 0, diverged: 0, bill: 0, refused: 0 });
-  expect(kills).toBeGreaterThanOrEqual(100);
+  expect(kills).toBeGreaterThanOrEqual(trials);
   expect(Object.keys(byBarrier).toSorted()).toEqual([
     'after-effect',
     'after-intent',
