@@ -28,6 +28,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'examples/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    // Real processes that are really killed take seconds each: CI and `pnpm campaign:kill` run them.
+    exclude: process.env['PAWL_CAMPAIGN'] ? [] : ['test/reliability/kill/**', 'test/reliability/owners/**'],
     reporters: ['default', count],
     // Files share a process: loading the SDK, zod and fast-check anew for each would cost more than most of the tests.
     isolate: false,

@@ -15,6 +15,8 @@ export type { InferSchema, Schema } from './schema.ts';
 export type { Seams } from './seams.ts';
 export { drain, loadSession, openSession } from './session.ts';
 export type { Drained, LoadOptions, Session, SessionOptions, SessionRunOptions } from './session.ts';
+export { importTranscript } from './session-import.ts';
+export type { ImportedTranscript, ImportOptions } from './session-import.ts';
 export { defineTool } from './tool.ts';
 export type {
   RunnableTool,

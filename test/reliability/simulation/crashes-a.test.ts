@@ -5,7 +5,7 @@ import { CONTROLS } from './controls.ts';
 import type { Control } from './controls.ts';
 
 // The other half is in crashes-b.test.ts, so that they can run side by side.
-const { trials, seed } = campaign({ suite: 1000, ci: 10_000, full: 500_000 });
+const { trials, seed } = campaign({ suite: 500, ci: 10_000, full: 500_000 });
 
 test(`${trials} crashes of loop and store from seed ${seed}`, { timeout: patienceMs }, async () => {
   const { crashes, powerLosses, takeovers, flips } = await crashCampaign({ seed, crashes: trials });
@@ -13,7 +13,7 @@ test(`${trials} crashes of loop and store from seed ${seed}`, { timeout: patienc
   expect(Math.min(powerLosses, 20 * takeovers, 10 * flips)).toBeGreaterThan(trials / 10);
 });
 
-const { trials: every } = campaign({ suite: 5, ci: 1, full: 1 });
+const { trials: every } = campaign({ suite: 9, ci: 1, full: 1 });
 
 test(
   `a kill at every fault point of 5 turns with 3 tools (of ${every}, one)`,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { campaign, patienceMs } from '../../support/campaign.ts';
 import { coverPoints, crashCampaign } from './campaign.ts';
 
-const { trials, seed: first } = campaign({ suite: 1000, ci: 10_000, full: 500_000 });
+const { trials, seed: first } = campaign({ suite: 500, ci: 10_000, full: 500_000 });
 const seed = first + 1_000_000;
 
 test(`${trials} more crashes of loop and store from seed ${seed}`, { timeout: patienceMs }, async () => {
@@ -10,7 +10,7 @@ test(`${trials} more crashes of loop and store from seed ${seed}`, { timeout: pa
   expect(crashes).toBeGreaterThanOrEqual(trials);
 });
 
-const { trials: every } = campaign({ suite: 5, ci: 1, full: 1 });
+const { trials: every } = campaign({ suite: 9, ci: 1, full: 1 });
 
 test(
   `a loss of power at every fault point of 5 turns with 3 tools (of ${every}, one)`,

@@ -6,7 +6,7 @@ import type { Entry, Journal, JournalStore } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, repairSession, verifySession } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
-import { campaign, patienceMs } from '../support/campaign.ts';
+import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 import { SimulatedFileSystem } from '../support/simulated-file-system.ts';
@@ -127,7 +127,7 @@ describe('truncation', { timeout: patienceMs }, () => {
 describe('damage', { timeout: patienceMs }, () => {
   test.for([true, false])('is never skipped (written with sync: %s)', async (sync) => {
     const { files, ends } = await makeSession(sync);
-    const { trials, seed } = campaign(10_000, 50_000);
+    const { trials, seed } = campaign({ suite: 1000, ci: 10_000, full: 50_000 });
     console.log(`damage: ${trials} trials from seed ${seed}`);
     const told = { nothing: 0, damage: 0, torn: 0, 'not-found': 0 };
     for (let trial = 0; trial < trials; trial += 1) {

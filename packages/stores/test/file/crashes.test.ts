@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { campaign, patienceMs } from '../support/campaign.ts';
+import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import { crashTrial } from './crash-trial.ts';
 import type { Ending, Plan } from './crash-trial.ts';
@@ -29,7 +29,7 @@ describe('crashes of a simulated machine', { timeout: patienceMs }, () => {
   });
 
   test('crash upon crash, with full disks, failing syncs and short writes', async () => {
-    const { trials, seed } = campaign(2000, 1_000_000);
+    const { trials, seed } = campaign({ suite: 200, ci: 2000, full: 1_000_000 });
     console.log(`crashes: ${trials} trials from seed ${seed}`);
     for (let trial = 0; trial < trials; trial += 1) {
       const random = randomFrom(seed + trial);

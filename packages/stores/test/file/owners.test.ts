@@ -4,7 +4,7 @@ import type { Entry, JournalStore } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
-import { campaign, patienceMs } from '../support/campaign.ts';
+import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import { Scheduler, SimulatedFileSystem } from '../support/simulated-file-system.ts';
 
@@ -61,7 +61,7 @@ async function trial(seed: number): Promise<{ acknowledged: number; complaint: s
 
 describe('owners of one session', { timeout: patienceMs }, () => {
   test('in whatever order their operations happen, nothing acknowledged is lost or mixed', async () => {
-    const { trials, seed } = campaign(400, 100_000);
+    const { trials, seed } = campaign({ suite: 60, ci: 400, full: 100_000 });
     console.log(`owners: ${trials} trials from seed ${seed}`);
     let total = 0;
     for (let index = 0; index < trials; index += 1) {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Entry } from '@pawl/agent-loop/store';
 import { fileStore, verifySession } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
-import { campaign, patienceMs } from '../support/campaign.ts';
+import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -42,7 +42,7 @@ async function readSession(folder: string): Promise<Entry[]> {
 
 describe('real processes', () => {
   test('of two that race for one session exactly one continues', { timeout: patienceMs }, async () => {
-    const { trials } = campaign(10, 200);
+    const { trials } = campaign({ suite: 3, ci: 20, full: 200 });
     let slowest = 0;
     for (let trial = 0; trial < trials; trial += 1) {
       await using folder = await temporaryFolder();
@@ -73,7 +73,7 @@ describe('real processes', () => {
   });
 
   test('a writer that is killed loses nothing it acknowledged', { timeout: patienceMs }, async () => {
-    const { trials, seed } = campaign(20, 500);
+    const { trials, seed } = campaign({ suite: 5, ci: 50, full: 500 });
     const random = randomFrom(seed);
     await using folder = await temporaryFolder();
     let total = 0;
