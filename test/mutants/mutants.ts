@@ -24,11 +24,11 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: 'order: append, then tell',
   },
   {
-    id: 'goes-on-after-failed-append',
-    file: `${LOOP}/recorder.ts`,
-    find: 'if (this.#failure) return Promise.reject(this.#failure.error);',
+    id: 'failed-append-ignored',
+    file: `${LOOP}/run-state.ts`,
+    find: "this.halt.trip({ kind: 'failed', reason: failure.message, error: failure });\n      throw failure;",
     replace: '',
-    breaks: '2: nothing follows a gap',
+    breaks: '2: nothing happens after what could not be kept',
   },
   {
     id: 'input-not-synced',
