@@ -39,6 +39,10 @@ export class OpenSession<Output> implements Session<Output> {
   readonly id: string;
   readonly #parts: SessionParts;
   readonly #state = new SessionState();
+  /** A store may look at a large content only when it is read: what it finds then counts as much. */
+  #damageOnReading: JournalDamage | null = null;
+  /** How many entries came before damage. */
+  #readable = 0;
   #active: StartedRun<Output> | null = null;
   /** The latest entry that was written outside a run: the next one, and the next run, come after it. */
   #written: Promise<unknown> = Promise.resolve();
@@ -69,7 +73,7 @@ export class OpenSession<Output> implements Session<Output> {
     return [...this.#state.total.steps];
   }
   get damage(): JournalDamage | null {
-    return this.#parts.journal.damage;
+    return this.#parts.journal.damage ?? this.#damageOnReading;
   }
   get pending(): Pending | null {
     const { spec } = this.#parts;
@@ -117,7 +121,7 @@ export class OpenSession<Output> implements Session<Output> {
 
   async fork({ id, at }: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
     if (this.#closing) throw closed(this.id);
-    const { length } = this.#parts.journal;
+    const length = this.#length;
     if (at !== undefined && !(Number.isInteger(at) && at >= 0 && at <= length))
       throw new ConfigError('at', `must be a position from 0 to ${length}, got ${JSON.stringify(at)}.`);
     return this.branch(id, at, 'refuse');
@@ -125,8 +129,7 @@ export class OpenSession<Output> implements Session<Output> {
 
   async save(file: string): Promise<void> {
     if (this.#closing) throw closed(this.id);
-    const { journal } = this.#parts;
-    await saveSession(file, this.id, firstOf(journal.read(), journal.length));
+    await saveSession(file, this.id, firstOf(this.#parts.journal.read(), this.#length));
   }
 
   async close(): Promise<void> {
@@ -140,9 +143,14 @@ export class OpenSession<Output> implements Session<Output> {
   /** Folds the journal. Damage ends it early: what comes before can be read. */
   async load(): Promise<void> {
     try {
-      for await (const entry of this.#parts.journal.read()) this.#state.apply(entry);
+      for await (const entry of this.#parts.journal.read()) {
+        this.#state.apply(entry);
+        this.#readable += 1;
+      }
     } catch (error) {
       if (!(error instanceof JournalError && error.code === 'corrupt')) throw error;
+      const unnamed = { where: this.id, from: 0, to: 0, message: error.message };
+      this.#damageOnReading = error.damage ?? unnamed;
     }
   }
 
@@ -169,10 +177,15 @@ export class OpenSession<Output> implements Session<Output> {
     return this;
   }
 
+  /** How many entries there are, or can be read. */
+  get #length(): number {
+    return this.damage ? this.#readable : this.#parts.journal.length;
+  }
+
   /** Opens a copy of the entries before `at`. */
   async branch(
     id: string,
-    at = this.#parts.journal.length,
+    at = this.#length,
     onChange: 'refuse' | 'drop-thinking',
   ): Promise<OpenSession<Output>> {
     const { store, journal, spec } = this.#parts;

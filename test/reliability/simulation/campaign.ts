@@ -44,11 +44,11 @@ export async function crashCampaign({
 
 const FIVE_BY_THREE = { turns: 5, tools: ['look', 'put', 'send'] };
 
-/** Ends a run of five turns with three tools each at every one of its fault points. Returns how many these are. */
-export async function coverEveryPoint(seed: number, ending: Ending, stride = 1): Promise<number> {
+/** Ends a run of five turns with three tools each at every one of its fault points, or every n-th. Returns how many these are. */
+export async function coverPoints(seed: number, ending: Ending, every = 1): Promise<number> {
   const whole = { seed, shape: FIVE_BY_THREE, lives: [] };
   const { points } = await told(whole, `--points --seed ${seed}`);
-  for (let diesAt = 0; diesAt < points; diesAt += stride) {
+  for (let diesAt = 0; diesAt < points; diesAt += every) {
     // Another seed lets another part of the operation happen, and tools end in another order.
     const plan = { ...whole, seed: seed + diesAt, lives: [{ diesAt, ending }] };
     await told(plan, `--points --seed ${seed}`);

@@ -104,7 +104,7 @@ async function act(
   await schedule.turn(life);
   await life.point();
   if (input.fails) throw new Error(`${callId} failed`);
-  return `${callId} done`;
+  return `${callId} done ${input.pad}`;
 }
 
 async function reconcile({ life, schedule, ledger }: Surroundings, { callId }: ToolContext) {

@@ -3,7 +3,7 @@
  * [--control name] [--points]`. Ends with 1 where a promise was broken; with a control that is what is expected.
  */
 import { parseArgs } from 'node:util';
-import { coverEveryPoint, crashCampaign } from './campaign.ts';
+import { coverPoints, crashCampaign } from './campaign.ts';
 import { CONTROLS } from './controls.ts';
 import type { Control } from './controls.ts';
 
@@ -21,7 +21,7 @@ const seconds = (): string => `${Math.round((performance.now() - startedAt) / 10
 
 if (values.points) {
   for (const ending of ['kill', 'power'] as const) {
-    const points = await coverEveryPoint(seed, ending);
+    const points = await coverPoints(seed, ending);
     console.log(
       `${ending} at each of ${points} fault points of a run of 5 turns with 3 tools, seed ${seed}: 0 violations`,
     );

@@ -249,8 +249,10 @@ class World {
   async #flip(): Promise<void> {
     const before = await this.#read();
     if (before.length === 0) return;
-    const names = await this.#disk.list('/data/s');
-    const files = names.filter((name) => name.endsWith('.jsonl')).map((name) => `/data/s/${name}`);
+    const files = [
+      ...(await this.#filesIn('/data/s', /\.jsonl$/)),
+      ...(await this.#filesIn('/data/s/blobs', /^\w+$/)),
+    ];
     const path = files[this.#random.below(files.length)];
     const bytes = path && this.#disk.bytesOf(path);
     if (!bytes || bytes.length === 0) return;
@@ -275,6 +277,16 @@ class World {
     }
     if (damage && !(damage instanceof JournalError)) await this.#expectRefusal();
     bytes[at] = (bytes[at] ?? 0) ^ mask;
+  }
+
+  async #filesIn(folder: string, name: RegExp): Promise<string[]> {
+    try {
+      const names = await this.#disk.list(folder);
+      return names.filter((file) => name.test(file)).map((file) => `${folder}/${file}`);
+    } catch {
+      // Where nothing large was kept there is no such folder.
+      return [];
+    }
   }
 
   async #expectRefusal(): Promise<void> {
