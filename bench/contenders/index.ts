@@ -8,6 +8,10 @@ export const contenders = {
     label: 'raw SDK loop, streamed, tools one by one',
     load: async () => (await import('./raw.ts')).rawSerial,
   },
+  'raw-jsonl': {
+    label: 'raw SDK loop that appends JSONL',
+    load: async () => (await import('./raw.ts')).rawJsonl,
+  },
   'sdk-helper': {
     label: 'SDK stream helper (messages.stream)',
     load: async () => (await import('./sdk-helper.ts')).sdkHelper,
@@ -32,6 +36,10 @@ export const contenders = {
   },
   pawl: { label: 'pawl', load: async () => (await import('./pawl.ts')).pawl },
   'pawl-stream': { label: 'pawl, events read', load: async () => (await import('./pawl.ts')).pawlStream },
+  'pawl-session': {
+    label: 'pawl session in files',
+    load: async () => (await import('./pawl.ts')).pawlSession,
+  },
   'pawl-global-fetch': {
     label: 'pawl, given client with the global fetch',
     load: async () => (await import('./pawl.ts')).pawlGlobalFetch,

@@ -1,16 +1,31 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createAgent, defineTool } from '@pawl/agent-loop';
+import { createAgent, defineTool, openSession } from '@pawl/agent-loop';
+import type { Tool } from '@pawl/agent-loop';
+import { fileStore } from '@pawl/stores/file';
 import { maxTokens } from '../contender.ts';
-import type { Contender, Task } from '../contender.ts';
+import type { BenchTool, Contender, Task } from '../contender.ts';
+import { sessionFolder } from '../session-folder.ts';
+
+const tools = new WeakMap<BenchTool, Tool>();
+
+/** Once per tool, as a program would hold its tools in constants. */
+function toolOf(given: BenchTool): Tool {
+  let tool = tools.get(given);
+  if (tool === undefined) {
+    const { name, description, input, run } = given;
+    tool = defineTool({ name, description, input, effect: 'read', run: (args) => run(args) });
+    tools.set(given, tool);
+  }
+  return tool;
+}
 
 function agentOf(task: Task, client?: Anthropic) {
-  const { name, description, input, run } = task.tool;
   return createAgent({
     name: 'bench',
     model: task.model,
     system: task.system,
     maxTokens,
-    tools: [defineTool({ name, description, input, effect: 'read', run: (args) => run(args) })],
+    tools: [toolOf(task.tool)],
     limits: { turns: task.maxSteps, concurrency: 64 },
     ...(client === undefined ? {} : { client }),
   });
@@ -41,5 +56,21 @@ export const pawlGlobalFetch: Contender = {
   async run(task) {
     given ??= new Anthropic();
     return (await agentOf(task, given).run(task.prompt)).text;
+  },
+};
+
+let sessions = 0;
+
+/** Our loop on a session in files. */
+export const pawlSession: Contender = {
+  async run(task) {
+    sessions += 1;
+    const store = fileStore(sessionFolder());
+    const session = await openSession({ agent: agentOf(task), store, id: `bench-${sessions}` });
+    try {
+      return (await session.run(task.prompt)).text;
+    } finally {
+      await session.close();
+    }
   },
 };

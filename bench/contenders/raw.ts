@@ -1,7 +1,10 @@
 import Anthropic from '@anthropic-ai/sdk';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { maxTokens } from '../contender.ts';
 import type { Contender, Task } from '../contender.ts';
+import { sessionFolder } from '../session-folder.ts';
 
 const client = new Anthropic();
 
@@ -63,6 +66,28 @@ export const raw: Contender = {
       messages.push({ role: 'assistant', content: reply.content });
       if (reply.stop_reason !== 'tool_use') return textOf(reply.content);
       messages.push({ role: 'user', content: await parallel(task, callsOf(reply.content)) });
+    }
+  },
+};
+
+let logs = 0;
+
+/** The same, and every message appended to a JSONL file, without a sync. */
+export const rawJsonl: Contender = {
+  async run(task) {
+    logs += 1;
+    const file = join(sessionFolder(), `raw-${logs}.jsonl`);
+    const messages: Anthropic.MessageParam[] = [];
+    const add = (message: Anthropic.MessageParam): void => {
+      messages.push(message);
+      appendFileSync(file, `${JSON.stringify(message)}\n`);
+    };
+    add({ role: 'user', content: task.prompt });
+    while (true) {
+      const reply = await client.messages.create(requestOf(task, messages));
+      add({ role: 'assistant', content: reply.content });
+      if (reply.stop_reason !== 'tool_use') return textOf(reply.content);
+      add({ role: 'user', content: await parallel(task, callsOf(reply.content)) });
     }
   },
 };

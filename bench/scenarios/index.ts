@@ -6,6 +6,7 @@ import { scenario as fleet } from './fleet.ts';
 import { scenario as imports } from './imports.ts';
 import { scenario as packages } from './packages.ts';
 import { scenario as parallel } from './parallel.ts';
+import { scenario as sessions } from './sessions.ts';
 import { scenario as steps } from './steps.ts';
 import { scenario as toolInput } from './tool-input.ts';
 import { scenario as types } from './types.ts';
@@ -13,6 +14,7 @@ import { scenario as types } from './types.ts';
 /** All scenarios in the order of the results. */
 export const scenarios: readonly Scenario[] = [
   steps,
+  sessions,
   deltas,
   toolInput,
   parallel,

@@ -23,7 +23,11 @@ test(
   },
 );
 
-test.for(Object.keys(CONTROLS) as Control[])('what has to fail fails: %s', async (control) => {
-  const failing = crashCampaign({ seed: 1, crashes: 2000, change: CONTROLS[control] });
-  await expect(failing).rejects.toThrow(/promise 2:[^]*again with: pnpm campaign:crash/);
-});
+test.for(Object.keys(CONTROLS) as Control[])(
+  'what has to fail fails: %s',
+  { timeout: patienceMs },
+  async (control) => {
+    const failing = crashCampaign({ seed: 1, crashes: 2000, change: CONTROLS[control] });
+    await expect(failing).rejects.toThrow(/promise 2:[^]*again with: pnpm campaign:crash/);
+  },
+);
