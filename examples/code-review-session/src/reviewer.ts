@@ -3,7 +3,7 @@ import { betaGlobTool, betaGrepTool, betaReadTool } from '@anthropic-ai/sdk/tool
 import { type Agent, createAgent, defineTool } from '@pawl/agent-loop';
 
 /** The code that is reviewed: what it is after the change, and the change itself in `change.diff`. */
-export const SHOP = fileURLToPath(new URL('../fixtures/shop', import.meta.url));
+const SHOP = fileURLToPath(new URL('../fixtures/shop', import.meta.url));
 
 /** What is asked of the reviewer, run by run. The last one is asked in another process. */
 export const QUESTIONS = {

@@ -4,7 +4,7 @@ import { ConfigError, RunError } from '../errors.ts';
 import type { Entry } from '../events.ts';
 import { memoryJournal } from '../journal.ts';
 import type { RunResult } from '../result.ts';
-import { OpenSession } from '../session.ts';
+import { OpenSession } from '../open-session.ts';
 import { readSession } from '../session-file.ts';
 import { SessionState } from '../session-state.ts';
 import { prepared } from '../start-run.ts';

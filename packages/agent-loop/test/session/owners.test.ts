@@ -218,6 +218,31 @@ describe('a damaged session', () => {
   });
 });
 
+describe('a session with a large content that is damaged', () => {
+  it('can be saved and forked up to there too', async () => {
+    await using here = await inFiles();
+    const w = world({ ...here, steps: [reply('One.'), reply('Two.'), reply('Forked.')] });
+    const first = await w.open();
+    await first.run('A?');
+    await first.run(`B? ${'long '.repeat(40_000)}`);
+    await first.close();
+    const blobs = join(here.folder, 'sessions', ID, 'blobs');
+    const [blob = ''] = await readdir(blobs);
+    const bytes = await readFile(join(blobs, blob));
+    bytes[100] = 0x21;
+    await writeFile(join(blobs, blob), bytes);
+    const damaged = await w.open();
+    expect(damaged.damage).not.toBeNull();
+    expect(damaged.messages).toEqual(first.messages.slice(0, 2));
+    await expect(damaged.run('C?')).rejects.toThrow(/is damaged in/);
+    await damaged.save(join(here.folder, 'saved.jsonl'));
+    await using fork = await damaged.fork({ id: 'rescued' });
+    expect(fork.messages).toEqual(damaged.messages);
+    expect((await fork.run('C?')).outcome).toBe('completed');
+    await damaged.close();
+  });
+});
+
 function lastOnly({ emulator }: ReturnType<typeof world>) {
   const usage = emulator.requests.at(-1)?.usage as Record<string, number> | null;
   return {

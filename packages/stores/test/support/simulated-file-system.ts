@@ -19,7 +19,7 @@ export interface Faults {
 }
 
 /** Thrown by every operation once the process is dead. */
-export class Crash extends Error {
+class Crash extends Error {
   override readonly name = 'Crash';
 }
 
