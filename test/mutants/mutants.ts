@@ -216,7 +216,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'damage-on-reading-passed-over',
-    file: `${LOOP}/session.ts`,
+    file: `${LOOP}/open-session.ts`,
     find: 'this.#damageOnReading = error.damage ?? unnamed;',
     replace: 'void unnamed;',
     breaks: '10: a damaged content ends the session there',
