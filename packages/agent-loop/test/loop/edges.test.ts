@@ -38,7 +38,7 @@ function serving(pieces: readonly (Uint8Array | number)[], end: 'close' | 'error
     });
     return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
   };
-  return { client: clientOf(fetch as typeof globalThis.fetch), requests: () => requests };
+  return { client: clientOf(fetch), requests: () => requests };
 }
 
 describe('a long reply', () => {
@@ -111,7 +111,7 @@ describe('an onEvent hook', () => {
   it('that is asynchronous and fails ends the run like any other', async () => {
     const { agent } = stage({
       steps: [reply(text('Hi.'))],
-      hooks: { onEvent: (async () => Promise.reject(new Error('no disk'))) as () => void },
+      hooks: { onEvent: async () => Promise.reject(new Error('no disk')) },
     });
     await expect(agent.run('Go.')).rejects.toMatchObject({
       code: 'hook-failed',

@@ -14,7 +14,7 @@ import {
   type RunOptions,
   type RunResult,
 } from '../../src/index.ts';
-import { Transcript } from '../../src/transcript.ts';
+import { SessionState } from '../../src/session-state.ts';
 import type { VirtualTime } from './time.ts';
 
 /** An agent whose model is an emulator that follows a script. */
@@ -112,10 +112,10 @@ export function fold(
   events: readonly AgentEvent[],
   history: readonly MessageParam[] = [],
 ): readonly MessageParam[] {
-  const transcript = new Transcript();
-  transcript.seed(history);
-  for (const entry of entriesOf(events)) transcript.apply(entry);
-  return transcript.closed();
+  const state = new SessionState();
+  state.transcript.seed(history);
+  for (const entry of entriesOf(events)) state.apply(entry);
+  return state.transcript.closed();
 }
 
 /** The outcome of a run, or the code of its error. */

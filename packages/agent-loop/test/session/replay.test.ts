@@ -221,7 +221,7 @@ describe('replaySession', () => {
         reply('One.'),
         reply(text('Broken off'), { fault: fault.earlyEnd({ afterEvents: 4 }) }),
         reply('Two.'),
-        apiError(400, { message: 'no' }),
+        apiError(403, { message: 'no' }),
         reply('Three.'),
         reply([toolUse('look', { what: 'x' }), toolUse('hang', {})]),
         reply('Four.'),
