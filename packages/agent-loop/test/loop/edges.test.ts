@@ -109,10 +109,8 @@ describe('a client that cannot send', () => {
 
 describe('an onEvent hook', () => {
   it('that is asynchronous and fails ends the run like any other', async () => {
-    const { agent } = stage({
-      steps: [reply(text('Hi.'))],
-      hooks: { onEvent: async () => Promise.reject(new Error('no disk')) },
-    });
+    const onEvent = (): unknown => Promise.reject(new Error('no disk'));
+    const { agent } = stage({ steps: [reply(text('Hi.'))], hooks: { onEvent } });
     await expect(agent.run('Go.')).rejects.toMatchObject({
       code: 'hook-failed',
       message: 'The onEvent hook failed: no disk',
