@@ -70,13 +70,14 @@ function read<Output>(
         .next()
         .then((value): Awaitable<IteratorResult<AgentEvent>> => (value ? { done: false, value } : end()));
     },
-    return() {
-      if (!over) {
-        over = true;
-        stop('the reader left');
-        queue.close();
-      }
-      return Promise.resolve(done);
+    async return() {
+      if (over) return done;
+      over = true;
+      stop('the reader left');
+      queue.close();
+      // What follows the loop finds the run ended.
+      await result.catch(() => {});
+      return done;
     },
   };
 }

@@ -8,7 +8,7 @@ import type { PartialRunResult } from './result.ts';
  * - `stream-broken`: replies kept breaking off before they were whole. `bad-reply`: what came was not a Messages API reply.
  * - `unknown-stop-reason`: the reply ended for a reason this version does not know; no tool of it was run.
  * - `output-invalid`: the model did not produce a valid `output` after correction.
- * - `hook-failed`: a hook threw. `journal`: the journal could not be written. `config`: a tool or schema turned out to be unusable.
+ * - `hook-failed`: a hook threw. `journal`: the journal could not be written. `config`: a tool, a schema or the client turned out to be unusable.
  */
 export type RunErrorCode =
   | 'authentication'

@@ -98,7 +98,7 @@ export interface ToolStartEvent extends EntryBase {
   readonly turn: number;
   readonly callId: string;
   readonly tool: string;
-  /** The input as the tool receives it. */
+  /** The input as the model, or the person who changed it, gave it; the tool gets what its schema makes of it. */
   readonly input: unknown;
   readonly effect: ToolEffect;
   /** Counts the tries of this call from 1. */

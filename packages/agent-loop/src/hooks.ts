@@ -7,7 +7,7 @@ export interface ToolCall {
   /** The id of the call (`tool_use.id`). */
   readonly callId: string;
   readonly tool: string;
-  /** The checked input, as the tool would receive it. */
+  /** For hooks the checked input, as the tool receives it; for approvals the input as the model sent it. */
   readonly input: unknown;
   /** Name of the agent. */
   readonly agent: string;

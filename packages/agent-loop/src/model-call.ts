@@ -1,4 +1,5 @@
 import type { Message, StreamEvent } from './api.ts';
+import { messageOf } from './errors.ts';
 import { LostReply, lostByApi } from './lost-reply.ts';
 import { readReply } from './read-reply.ts';
 import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts';
@@ -50,6 +51,8 @@ class ModelCall {
   /** Whether headers have come. Until then the SDK waits and retries by its own rules. */
   #streaming = false;
   #suspected = false;
+  /** Whether message_stop has come. */
+  #whole = false;
   #over = false;
   #cancelTimer = (): void => {};
   #detach = (): void => {};
@@ -65,13 +68,15 @@ class ModelCall {
   begin(): void {
     const { halt, seams } = this.#run;
     this.#detach = halt.on(() => {
+      if (this.#whole) return this.#complete();
       const { kind, reason } = halt.reason ?? { kind: 'stopped', reason: 'stopped' };
       this.#lose(new LostReply(kind === 'time-limit' ? 'time-limit' : 'stopped', reason, false));
     });
     this.#watch();
     void this.#read().then(
       () => this.#complete(),
-      (error: unknown) => this.#lose(asLost(error, seams.now())),
+      // What goes wrong with the connection after the reply is whole takes nothing from it.
+      (error: unknown) => (this.#whole ? this.#complete() : this.#lose(this.#asLost(error, seams.now()))),
     );
   }
 
@@ -93,7 +98,9 @@ class ModelCall {
     this.#lastContentAt = this.#run.seams.monotonic();
     if (this.#firstTokenMs === 0 && event.type === 'content_block_start')
       this.#firstTokenMs = this.#lastContentAt - this.#startedAt;
-    if (event.type === 'message_stop') this.#linger();
+    if (event.type !== 'message_stop') return;
+    this.#whole = true;
+    this.#linger();
   }
 
   /** The reply is whole; a server that keeps the connection open is not waited for. */
@@ -132,7 +139,7 @@ class ModelCall {
       this.#end();
       this.#settle.resolve({ ...whole, requestId: this.#requestId, firstTokenMs, durationMs });
     } catch (error) {
-      this.#lose(asLost(error, this.#run.seams.now()));
+      this.#lose(this.#asLost(error, this.#run.seams.now()));
     }
   }
 
@@ -146,15 +153,18 @@ class ModelCall {
     this.#settle.reject(lost);
   }
 
+  #asLost(error: unknown, now: number): LostReply {
+    if (error instanceof LostReply) return error;
+    if (error instanceof BadStream) return new LostReply('stream-broken', error.message, true, error);
+    const lost = lostByApi(error, now);
+    // What is thrown before any answer and is no error of the API or the network is about the client: no key, a bad header.
+    if (this.#streaming || lost.code !== 'stream-broken') return lost;
+    return new LostReply('config', messageOf(error), false, error);
+  }
+
   #end(): void {
     this.#over = true;
     this.#cancelTimer();
     this.#detach();
   }
-}
-
-function asLost(error: unknown, now: number): LostReply {
-  if (error instanceof LostReply) return error;
-  if (error instanceof BadStream) return new LostReply('stream-broken', error.message, true, error);
-  return lostByApi(error, now);
 }

@@ -80,6 +80,11 @@ export class OpenSession<Output> implements Session<Output> {
     return this.#active ? askedNow(this.#state, spec) : pendingOf(this.#state, spec);
   }
 
+  get resumable(): boolean {
+    if (this.pending || this.#state.paused) return true;
+    return this.#state.transcript.messages.at(-1)?.role === 'user';
+  }
+
   async run(input: RunInput, options: SessionRunOptions = {}): Promise<RunResult<Output>> {
     return this.#start(input, options, undefined).result;
   }
@@ -259,7 +264,7 @@ export class OpenSession<Output> implements Session<Output> {
       sessionId: this.id,
       input,
       sink,
-      ...options,
+      signal: options.signal,
       after: this.#written.catch(() => {}),
     });
     this.#active = started;
@@ -293,8 +298,7 @@ export class OpenSession<Output> implements Session<Output> {
   }
 
   #checkResumable(): void {
-    if (this.pending || this.#state.paused) return;
-    if (this.#state.transcript.messages.at(-1)?.role === 'user') return;
+    if (this.resumable) return;
     throw new ConfigError(
       'session',
       `session "${this.id}" has nothing to resume: its last run is finished. Use run() with a new input.`,

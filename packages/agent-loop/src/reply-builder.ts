@@ -26,6 +26,15 @@ const KNOWN_BLOCKS: ReadonlySet<string> = new Set([
 
 type OpenBlock = Record<string, unknown> & { type: string };
 
+/** Blocks that may stay open for long without a delta. */
+const QUIET: ReadonlySet<string> = new Set([
+  'thinking',
+  'compaction',
+  'tool_use',
+  'server_tool_use',
+  'mcp_tool_use',
+]);
+
 /**
  * Puts a reply together from the raw events of the stream. Inputs of tool calls are collected as text and parsed
  * strictly when their block ends, so that a cut input is never taken for a whole one. Unknown blocks, deltas and events
@@ -56,10 +65,11 @@ export class ReplyBuilder {
 
   /**
    * Whether content may be a long time coming, so that only pings show that the reply goes on: thinking and summaries
-   * may be withheld until they are complete, and a tool of the server may be at work.
+   * may be withheld until they are complete, the input of a call comes a whole value at a time, and a tool of the server
+   * may be at work.
    */
   get mayBeQuiet(): boolean {
-    if (this.#open) return this.#open.type === 'thinking' || this.#open.type === 'compaction';
+    if (this.#open) return QUIET.has(this.#open.type);
     const last = this.#message?.content.at(-1)?.type as string | undefined;
     return last === 'server_tool_use' || last === 'mcp_tool_use';
   }

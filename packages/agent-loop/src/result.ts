@@ -25,7 +25,7 @@ export interface PendingApproval {
   /** The id of the call (`tool_use.id`). */
   readonly callId: string;
   readonly tool: string;
-  /** The input as the tool would receive it. */
+  /** The input as the model sent it. A changed one is checked like it. */
   readonly input: unknown;
   /** The agent that asks. */
   readonly agent: string;

@@ -161,12 +161,17 @@ export class RunState {
   #tellReaders(event: AgentEvent): void {
     this.#sink?.(event);
     try {
-      this.spec.hooks.onEvent?.(event);
+      // Typed to return nothing, which an asynchronous function fits too: it is not waited for, but must not fail silently.
+      const pending = this.spec.hooks.onEvent?.(event) as unknown;
+      if (pending instanceof Promise) pending.catch((error: unknown) => this.#failHook(error));
     } catch (error) {
-      const failure = new RunError('hook-failed', `The onEvent hook failed: ${messageOf(error)}`, {
-        cause: error,
-      });
-      this.halt.trip({ kind: 'failed', reason: failure.message, error: failure });
+      this.#failHook(error);
     }
+  }
+
+  #failHook(error: unknown): void {
+    const message = `The onEvent hook failed: ${messageOf(error)}`;
+    const failure = new RunError('hook-failed', message, { cause: error });
+    this.halt.trip({ kind: 'failed', reason: failure.message, error: failure });
   }
 }

@@ -6,6 +6,7 @@ import type {
   ForkEvent,
   ReplyEvent,
   RequestEvent,
+  RunEndEvent,
   SettingsEvent,
   ToolStartEvent,
 } from './events.ts';
@@ -38,6 +39,8 @@ const NOTHING: CallRecord = { started: undefined, asked: undefined, decided: und
 export interface RunRecord {
   readonly runId: string;
   readonly tally: Tally;
+  /** Whether it began with an input, rather than going on where another had ended. */
+  hasInput: boolean;
   /** How it ended, or null while it has not: it goes on, or was interrupted. */
   ended: Outcome | 'failed' | null;
   /** The request whose reply has not come, where there is one. */
@@ -133,16 +136,20 @@ export class SessionState {
           this.run = {
             runId: entry.runId,
             tally: new Tally(),
+            hasInput: false,
             ended: null,
             inFlight: null,
             unanswered: null,
           };
         break;
       case 'run-end':
+        // An input that is refused before any reply came would have every later request refused too.
+        if (this.run?.hasInput && !this.run.tally.reply && isRefused(entry)) this.transcript.withdraw();
         if (this.run) this.run.ended = entry.outcome;
         break;
       case 'input':
         if (this.run) this.run.unanswered = null;
+        if (this.run) this.run.hasInput = true;
         this.#calls.clear();
         break;
       case 'request':
@@ -195,10 +202,14 @@ export class SessionState {
     this.total = new Tally();
     if (!this.run) return;
     const { ended, unanswered } = this.run;
-    this.run = { runId, tally: new Tally(), ended, inFlight: null, unanswered };
+    this.run = { runId, tally: new Tally(), hasInput: false, ended, inFlight: null, unanswered };
   }
 }
 
 function isPause(stopReason: string | null): boolean {
   return stopReason === 'pause_turn' || stopReason === 'compaction';
+}
+
+function isRefused({ outcome, code }: RunEndEvent): boolean {
+  return outcome === 'failed' && (code === 'invalid-request' || code === 'request-too-large');
 }

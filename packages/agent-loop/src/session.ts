@@ -50,6 +50,8 @@ export interface Session<Output = never> extends AsyncDisposable {
   readonly steps: readonly Step[];
   /** What waits to be finished or decided, or null. While a run is under way: the calls of it that wait for a decision. */
   readonly pending: Pending | null;
+  /** Whether `resume()` has something to go on with: what is pending, or a run that a limit, a stop or a failure ended. */
+  readonly resumable: boolean;
   /** Damage found in the journal, or null. A damaged session can be read up to it, and not continued. */
   readonly damage: JournalDamage | null;
   /** Runs with a new input. What was pending is given up first: its calls are answered as not carried out, or as unknown. */
@@ -140,8 +142,8 @@ export interface Drained {
 
 /**
  * Brings every open session of this process to rest, for a SIGTERM: runs under way may finish until the deadline, in
- * milliseconds (default 10,000); then they are parked: left as they stand, to be resumed by the next process. New runs
- * are refused from now on. Resolves at most a second after the deadline, and never rejects for a session.
+ * milliseconds (default 10,000); then they are parked: left as they stand, to be resumed by the next process. They take
+ * no new runs. Sessions opened after this call are not among them: stop taking work first. Resolves at most a second after the deadline, and never rejects for a session.
  */
 export async function drain(options: { readonly deadlineMs?: number } = {}): Promise<Drained> {
   const { deadlineMs = 10_000 } = options;

@@ -94,12 +94,17 @@ export async function prepared(spec: AgentSpec): Promise<RequestParams> {
   }
 }
 
-/** Throws a ConfigError for an input without any content. */
+/** Throws a ConfigError for an input without any content, or with a text block that the API would refuse. */
 export function checkInput(input: RunInput): void {
-  if (typeof input === 'string' ? input.trim() !== '' : Array.isArray(input) && input.length > 0) return;
-  const got =
-    typeof input === 'string' ? 'an empty text' : Array.isArray(input) ? 'an empty list' : typeof input;
-  throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
+  if (typeof input === 'string' ? input.trim() === '' : !Array.isArray(input) || input.length === 0) {
+    const got =
+      typeof input === 'string' ? 'an empty text' : Array.isArray(input) ? 'an empty list' : typeof input;
+    throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
+  }
+  if (typeof input === 'string') return;
+  const empty = input.findIndex((block) => block?.type === 'text' && !block.text?.trim());
+  if (empty >= 0)
+    throw new ConfigError(`input[${empty}]`, 'is a text block without any text, which the API refuses.');
 }
 
 function abortReason(signal: AbortSignal | undefined): string {

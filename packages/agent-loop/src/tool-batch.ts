@@ -247,7 +247,7 @@ export class ToolBatch {
   async #start(call: BatchedCall, ready: Ready): Promise<Settled | null> {
     if (this.#over || call.ended) return null;
     const { block } = call;
-    const { tool, input } = ready;
+    const { tool, given } = ready;
     const { seams } = this.#run;
     call.startedAt = seams.monotonic();
     call.effect = tool.effect;
@@ -258,7 +258,7 @@ export class ToolBatch {
       turn: this.#turn,
       callId: block.id,
       tool: block.name,
-      input,
+      input: given,
       effect: tool.effect,
       attempt,
       idempotencyKey,

@@ -18,6 +18,8 @@ export interface Ready {
   readonly state: 'ready';
   readonly tool: Tool;
   readonly input: unknown;
+  /** The input as the model, or the person who changed it, gave it. */
+  readonly given: unknown;
   readonly access: ToolAccess | undefined;
 }
 /** A call nobody has decided on. */
@@ -53,7 +55,13 @@ export async function findAndCheck(
   try {
     const checked = await tool.check(call.input);
     if (checked.ok)
-      return { state: 'ready', tool, input: checked.value, access: tool.access?.(checked.value) };
+      return {
+        state: 'ready',
+        tool,
+        given: call.input,
+        input: checked.value,
+        access: tool.access?.(checked.value),
+      };
     return settle(
       'error',
       `The input does not fit the tool's schema. Nothing was run. Problems:\n${checked.message}`,
@@ -85,8 +93,9 @@ export async function decideCall(
       `The call was not run: whether it needs approval could not be told: ${publicMessage(error)}`,
     );
   }
-  await run.record({ type: 'approval-request', callId: call.id, tool: tool.name, input: ready.input });
-  if (!run.spec.approve) return { state: 'undecided', input: ready.input };
+  // As the model sent it: what a person changes is checked like it, and it is JSON, which what the schema makes of it need not be.
+  await run.record({ type: 'approval-request', callId: call.id, tool: tool.name, input: call.input });
+  if (!run.spec.approve) return { state: 'undecided', input: call.input };
   return askForDecision(run, call, ready);
 }
 
@@ -110,7 +119,7 @@ export async function askForDecision(
   const elsewhere = run.decisionOn(call.id);
   let given: ApprovalDecision | undefined;
   try {
-    const answer = (async () => ({ given: await run.spec.approve?.(describe(run, call, ready.input)) }))();
+    const answer = (async () => ({ given: await run.spec.approve?.(describe(run, call, call.input)) }))();
     const first = await Promise.race([elsewhere.decision, answer]);
     if ('seq' in first) return await applyDecision(run, call, ready, first);
     given = first.given;

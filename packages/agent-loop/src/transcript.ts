@@ -63,6 +63,13 @@ export class Transcript {
     this.#push({ role: 'user', content: content as string | ContentBlockParam[] });
   }
 
+  /** Takes back the last user message, which the API has refused: with it nothing could ever be sent again. */
+  withdraw(): void {
+    if (this.#messages.at(-1)?.role !== 'user') return;
+    this.#messages.pop();
+    this.#reader?.rewrite();
+  }
+
   /** Folds one entry. */
   apply(entry: Entry): void {
     switch (entry.type) {

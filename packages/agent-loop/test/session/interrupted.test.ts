@@ -74,7 +74,7 @@ describe.each(stores)('a call that was interrupted, %s', (_, make) => {
       const next = await w.open();
       expect(next.pending).toEqual({
         reason: 'interrupted',
-        approvals: [{ callId: 'call_do', tool: 'do', input: { what: 'x' }, agent: 'agent' }],
+        approvals: [{ callId: 'call_do', tool: 'do', input: { what: ' x ' }, agent: 'agent' }],
       });
       if (decision !== undefined) await next.approve('call_do', decision);
       await next.resume();

@@ -106,7 +106,7 @@ describe('a decision', () => {
       {
         callId: 'call_1',
         tool: 'remove',
-        input: { path: 'a', force: false },
+        input: { path: 'a' },
         agent: 'agent',
         runId: result?.runId,
       },
@@ -132,7 +132,7 @@ describe('a decision', () => {
         ...base,
         type: 'approval-request',
         seq: expect.any(Number) as number,
-        input: { path: 'a', force: false },
+        input: { path: 'a' },
       },
       {
         ...base,
@@ -202,7 +202,7 @@ describe('whether a call needs one', () => {
       },
     });
     expect(results).toEqual([answered('call_1', 'removed a'), failed('call_2', 'This call was denied.')]);
-    expect(asked).toEqual([{ path: '/b', force: false }]);
+    expect(asked).toEqual([{ path: '/b' }]);
     expect(ran).toEqual([{ path: 'a', force: false }]);
   });
 
@@ -255,8 +255,8 @@ describe('without a callback', () => {
       pending: {
         reason: 'awaiting-approval',
         approvals: [
-          { callId: 'call_1', tool: 'remove', input: { path: 'a', force: false }, agent: 'agent' },
-          { callId: 'call_3', tool: 'remove', input: { path: 'b', force: false }, agent: 'agent' },
+          { callId: 'call_1', tool: 'remove', input: { path: 'a' }, agent: 'agent' },
+          { callId: 'call_3', tool: 'remove', input: { path: 'b' }, agent: 'agent' },
         ],
       },
     });
