@@ -4,6 +4,15 @@ import type { Ledger } from './ledger.ts';
 import type { Life } from './life.ts';
 import type { Model } from './model.ts';
 
+/** Inputs and decisions are acknowledged by being told, requests and ends are acted on. */
+const RELIED_ON: ReadonlySet<string> = new Set([
+  'input',
+  'request',
+  'approval',
+  'approval-request',
+  'run-end',
+]);
+
 /**
  * What was promised so far, kept outside of everything that can crash: the entries that somebody was told are kept, and
  * how many of them a loss of power must not touch.
@@ -67,13 +76,20 @@ export class History {
     this.#known[entry.seq] = entry;
   }
 
-  /** Somebody was told of an entry: it has to be kept by then. */
+  /** Somebody was told of an entry: it has to be kept by then, and safe where somebody relies on it from then on. */
   checkTold(entry: Entry): void {
+    const { seq, type } = entry;
     assert.deepEqual(
       entry,
-      this.#known[entry.seq],
-      `promise 2: readers were told of entry ${entry.seq} before it was kept`,
+      this.#known[seq],
+      `promise 2: readers were told of entry ${seq} before it was kept`,
     );
+    const isReliedOn = type === 'tool-start' ? entry.effect !== 'read' : RELIED_ON.has(type);
+    if (isReliedOn)
+      assert.ok(
+        seq < this.#safe,
+        `promise 2: ${type} ${seq} was acknowledged, and a loss of power may take it`,
+      );
   }
 
   /** The bill of a session against what the server charged for the replies that it holds. */
