@@ -61,18 +61,21 @@ async function copyRepository(): Promise<string> {
 /** Runs groups of tests until one fails, and fails again. Returns the first such failure, or null. */
 async function firstFailure(folder: string, groups: readonly (readonly string[])[]): Promise<string | null> {
   for (const group of groups) {
-    const failure = await failureOf(folder, group);
+    const failures = await failuresOf(folder, group);
+    if (failures.length === 0) continue;
     // A test that fails now and then on a busy machine has noticed nothing.
-    if (failure && (await failureOf(folder, [failure.split(' > ')[0] ?? '']))) return failure;
+    const files = new Set(failures.map((failure) => failure.split(' > ')[0] ?? ''));
+    const [again] = await failuresOf(folder, [...files]);
+    if (again !== undefined) return again;
   }
   return null;
 }
 
-async function failureOf(folder: string, tests: readonly string[]): Promise<string | null> {
-  const { code, out } = await run('pnpm', ['exec', 'vitest', 'run', '--bail', '1', ...tests], folder);
-  if (code === 0) return null;
-  if (code === null) return `${tests[0]} > hung`;
-  return /^ ?FAIL {1,2}(.*)$/m.exec(out)?.[1]?.trim() ?? `${tests[0]} > ended with ${code}`;
+async function failuresOf(folder: string, tests: readonly string[]): Promise<string[]> {
+  const { code, out } = await run('pnpm', ['exec', 'vitest', 'run', ...tests], folder);
+  if (code === 0) return [];
+  const failures = [...out.matchAll(/^ ?FAIL {1,2}(.*)$/gm)].map(([, failure = '']) => failure.trim());
+  return failures.length > 0 ? failures : [`${tests[0]} > ${code === null ? 'hung' : `ended with ${code}`}`];
 }
 
 async function judge(folder: string, mutant: Mutant): Promise<string | null> {

@@ -38,8 +38,11 @@ export class Schedule {
       await new Promise((resolve) => setImmediate(resolve));
       if (isDone) return done;
       this.#waiting = this.#waiting.filter(({ life }) => !life.dead);
-      const opening = lives.find((life) => life.opening && !life.dead);
-      const ready = opening ? this.#waiting.filter(({ life }) => life === opening) : this.#waiting;
+      // Hashing is under way where somebody is opening and waits for no turn: until it ends, nobody else gets one.
+      const opening = lives.find(
+        (life) => life.opening && !life.dead && !this.#waiting.some((waiting) => waiting.life === life),
+      );
+      const ready = opening ? [] : this.#waiting;
       // How often nothing is ready depends on the machine: then nothing may be drawn.
       const next = ready.length > 0 ? ready[this.#random.below(ready.length)] : undefined;
       if (next) {

@@ -143,7 +143,7 @@ class World {
   /** What a program does with a session: opens it, looks what is to be done, and does it. */
   async #process(host: Host, life: Life, schedule: Schedule | undefined): Promise<boolean> {
     host.boot(this.#surroundings(life));
-    const store = this.#store(mortalFileSystem(this.#disk, life, schedule), life, host === SECOND);
+    const store = this.#store(mortalFileSystem(this.#disk, life, schedule), life, schedule !== undefined);
     let session: Session | undefined;
     life.opening = true;
     try {
