@@ -4,7 +4,7 @@ import { replaySession } from '../../src/testkit/index.ts';
 import { type CrashShape, crashShapes } from './crash-shapes.ts';
 import { type Crash, crashWorld, Life, type World } from './crash-world.ts';
 
-const campaign = process.env['PAWL_CAMPAIGN'] !== undefined;
+const campaign = process.env['PAWL_CAMPAIGN'] === 'full';
 
 /** Takes a session from wherever it is to the end of its run, deciding what it is asked. */
 async function finish(session: Session, world: World): Promise<void> {
