@@ -74,6 +74,8 @@ async function firstFailure(folder: string, groups: readonly (readonly string[])
 async function failuresOf(folder: string, tests: readonly string[]): Promise<string[]> {
   const { code, out } = await run('pnpm', ['exec', 'vitest', 'run', ...tests], folder);
   if (code === 0) return [];
+  // SIGTERM from outside says nothing of the fault: it must not count as noticed.
+  if (code === 143) throw new Error('The tests were stopped from outside. Run the mutant again.');
   const failures = [...out.matchAll(/^ ?FAIL {1,2}(.*)$/gm)].map(([, failure = '']) => failure.trim());
   return failures.length > 0 ? failures : [`${tests[0]} > ${code === null ? 'hung' : `ended with ${code}`}`];
 }
