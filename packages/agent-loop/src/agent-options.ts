@@ -12,6 +12,7 @@ import {
   checkPositive,
   refuseUnknown,
   shown,
+  withoutUndefined,
 } from './option-checks.ts';
 import { outputFormat } from './output.ts';
 import { type CompiledSchema, compileSchema, type Schema } from './schema.ts';
@@ -278,8 +279,4 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     });
     return made;
   };
-}
-
-function withoutUndefined<T extends object>(given: T): T {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }

@@ -6,6 +6,7 @@ import { ConfigError, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
 import { memoryJournal } from './journal.ts';
 import { lostByApi } from './lost-reply.ts';
+import { withoutUndefined } from './option-checks.ts';
 import type { RunResult } from './result.ts';
 import type { InferSchema, Schema } from './schema.ts';
 import { SessionState } from './session-state.ts';
@@ -129,8 +130,4 @@ async function preview(spec: AgentSpec, input: RunInput, options: RunOptions = {
     const lost = lostByApi(error, spec.seams.now());
     throw new RunError(lost.code as RunError['code'], lost.message, { cause: error });
   }
-}
-
-function withoutUndefined(value: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined));
 }

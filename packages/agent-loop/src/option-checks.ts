@@ -47,3 +47,8 @@ export function shown(value: unknown): string {
       ? 'a function'
       : String(value);
 }
+
+/** The fields that have a value. */
+export function withoutUndefined<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
+}

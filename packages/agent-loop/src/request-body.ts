@@ -14,10 +14,12 @@ export class RequestBody {
   #buffer = new Uint8Array(FIRST_CAPACITY);
   #length = 0;
   #messages = 0;
+  readonly #headLength: number;
 
   /** `params` are the fields that stay the same; they stand before the messages. */
   constructor(params: Omit<RequestParams, 'container'>) {
-    this.#write(`${JSON.stringify(params).slice(0, -1)},"messages":[`);
+    this.#write(headOf(params));
+    this.#headLength = this.#length;
   }
 
   /** Adds a message at the end. */
@@ -37,6 +39,16 @@ export class RequestBody {
     return this.#buffer.subarray(0, this.#length + end.length);
   }
 
+  /** The whole body with other fields before the same messages, as a copy: for the rare request that differs. */
+  bytesWith(params: Omit<RequestParams, 'container'>, container?: RequestParams['container']): Uint8Array {
+    const head = encoder.encode(headOf(params));
+    const rest = this.bytes(container).subarray(this.#headLength);
+    const whole = new Uint8Array(head.length + rest.length);
+    whole.set(head);
+    whole.set(rest, head.length);
+    return whole;
+  }
+
   #write(text: string): void {
     // Most text is ASCII, a byte a character. The rest needs at most three bytes for a UTF-16 code unit.
     this.#reserve(text.length);
@@ -54,6 +66,10 @@ export class RequestBody {
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
   }
+}
+
+function headOf(params: Omit<RequestParams, 'container'>): string {
+  return `${JSON.stringify(params).slice(0, -1)},"messages":[`;
 }
 
 /** The content of a reply has been written to the journal before it gets here: its JSON is used once more, then let go. */

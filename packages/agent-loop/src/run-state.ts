@@ -1,4 +1,5 @@
 import pLimit, { type LimitFunction } from 'p-limit';
+import type { Gate } from './admission.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { RequestParams } from './api.ts';
 import { messageOf, RunError } from './errors.ts';
@@ -9,7 +10,7 @@ import type { RunLogger } from './logger.ts';
 import { Recorder } from './recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from './seams.ts';
-import type { ModelRequest, SessionState } from './session-state.ts';
+import type { ModelRequest, RequestChanges, SessionState } from './session-state.ts';
 import { costOf, Tally } from './tally.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -27,6 +28,8 @@ export interface RunParts {
   /** The state of the session that the run belongs to; a session of its own where it belongs to none. */
   readonly state: SessionState;
   readonly sessionId: string | null;
+  /** What every request passes before it is sent, in this order. */
+  readonly gates?: readonly Gate[] | undefined;
   /** Called with every event. Deltas are only produced where it is given. */
   readonly sink: ((event: AgentEvent) => void) | undefined;
 }
@@ -41,6 +44,7 @@ export class RunState {
   readonly params: RequestParams;
   readonly state: SessionState;
   readonly sessionId: string | null;
+  readonly gates: readonly Gate[];
   /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
   readonly limit: LimitFunction;
   /** Whether anybody listens to deltas. */
@@ -63,6 +67,7 @@ export class RunState {
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
+    this.gates = parts.gates ?? [];
     this.#recorder = new Recorder({
       journal,
       seams: spec.seams,
@@ -105,9 +110,9 @@ export class RunState {
     if (this.telling && !this.#ended) this.#recorder.tell(delta);
   }
 
-  /** The next request, as an object and as the bytes of its body. */
-  request(): ModelRequest {
-    return this.state.request(this.params, this.seams.now());
+  /** The next request, as an object and as the bytes of its body. `changes` are for this request alone. */
+  request(changes?: RequestChanges): ModelRequest {
+    return this.state.request(this.params, this.seams.now(), changes);
   }
 
   /** Whether nothing more is recorded. */

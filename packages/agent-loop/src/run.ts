@@ -108,8 +108,8 @@ async function endOf(
 function haltedEnd(run: RunState): End {
   const halted = run.halt.reason;
   if (halted?.kind === 'failed') throw halted.error;
-  const outcome = halted?.kind === 'time-limit' ? 'time-limit' : 'stopped';
-  return { outcome, reason: halted?.reason ?? null };
+  const isLimit = halted?.kind === 'time-limit' || halted?.kind === 'budget-limit';
+  return { outcome: isLimit ? halted.kind : 'stopped', reason: halted?.reason ?? null };
 }
 
 async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {

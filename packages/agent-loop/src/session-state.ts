@@ -22,6 +22,9 @@ export interface ModelRequest {
   readonly bytes: Uint8Array;
 }
 
+/** What one request may have otherwise than the others of its run. */
+export type RequestChanges = Partial<Pick<RequestParams, 'max_tokens' | 'tool_choice'>>;
+
 /** What the journal knows of a call that has not ended. */
 export interface CallRecord {
   /** Its latest start, where it was started. */
@@ -79,8 +82,11 @@ export class SessionState {
     return this.transcript.openCalls;
   }
 
-  /** The next request. Messages are serialised once for the life of the session. */
-  request(given: RequestParams, now: number): ModelRequest {
+  /**
+   * The next request. Messages are serialised once for the life of the session. `changes` are for this request alone;
+   * they must not touch what the history is signed over.
+   */
+  request(given: RequestParams, now: number, changes?: RequestChanges): ModelRequest {
     const { container, ...params } = given;
     if (!this.#body) {
       this.#body = new RequestBody(params);
@@ -89,10 +95,11 @@ export class SessionState {
     const id = this.transcript.container(now);
     const used =
       id === undefined || typeof container === 'string' ? container : container ? { ...container, id } : id;
+    const fields = changes ? { ...params, ...changes } : params;
     return {
-      params: used === undefined ? params : { ...params, container: used },
+      params: used === undefined ? fields : { ...fields, container: used },
       messages: this.transcript.messages,
-      bytes: this.#body.bytes(used),
+      bytes: changes ? this.#body.bytesWith(fields, used) : this.#body.bytes(used),
     };
   }
 

@@ -1,3 +1,4 @@
+import type { Gate } from './admission.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { RunInput } from './agent.ts';
 import type { MessageParam, RequestParams } from './api.ts';
@@ -21,6 +22,8 @@ export interface RunStart {
   readonly input: RunInput | null;
   readonly sink: ((event: AgentEvent) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What every request passes before it is sent, in this order. */
+  readonly gates?: readonly Gate[] | undefined;
   /** Messages that come before the input. */
   readonly messages?: readonly MessageParam[] | undefined;
   /** What has to be over before it begins. */

@@ -1,3 +1,4 @@
+import { admit, type Candidate, isRefusal } from './admission.ts';
 import { type RunErrorCode, messageOf, RunError } from './errors.ts';
 import { LostReply } from './lost-reply.ts';
 import { callModel, type Reply } from './model-call.ts';
@@ -26,21 +27,27 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       run.spec.hooks.beforeRequest?.({ runId: run.runId, turn, attempt, params: request.params }),
     );
     if (run.halt.reason) return null;
-    await run.record({
-      type: 'request',
-      turn,
-      attempt,
-      model: run.params.model,
-      maxTokens: run.params.max_tokens,
-      bytes: request.bytes.length,
-    });
+    const permit = await admit(run, { turn, attempt, request });
+    if (!permit) return null;
+    if (isRefusal(permit)) {
+      run.halt.trip({ kind: 'budget-limit', reason: permit.refused });
+      return null;
+    }
     const batch = new ToolBatch(run, turn);
     try {
+      await recordRequest(run, { turn, attempt, request });
+    } catch (error) {
+      permit.release();
+      throw error;
+    }
+    try {
       const reply = await callModel(run, request, listenTo(run, batch));
+      permit.settle(reply.message);
       return await keep(run, turn, reply, batch);
     } catch (error) {
       await batch.discard();
       if (!(error instanceof LostReply)) throw error;
+      permit.lose(error);
       await recordLoss(run, turn, attempt, error);
       if (run.halt.reason) return null;
       if (!error.retryable || attempt > run.spec.limits.turnRetries) throw toRunError(error, attempt);
@@ -48,6 +55,11 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       if (run.halt.reason) return null;
     }
   }
+}
+
+function recordRequest(run: RunState, { turn, attempt, request }: Candidate): Promise<void> {
+  const { model, max_tokens: maxTokens } = request.params;
+  return run.record({ type: 'request', turn, attempt, model, maxTokens, bytes: request.bytes.length });
 }
 
 async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch): Promise<Turn> {

@@ -291,6 +291,25 @@ describe('the body of a request', () => {
     );
   });
 
+  test('of a request that differs has other fields before the same messages, and leaves the others as they were', () => {
+    fc.assert(
+      fc.property(
+        params,
+        params,
+        messages,
+        fc.option(anyText, { nil: undefined }),
+        (given, other, list, container) => {
+          const body = new RequestBody(given);
+          for (const message of list) body.append(message);
+          const text = decoder.decode(body.bytesWith(other, container));
+          expect(text).toBe(JSON.stringify({ ...other, messages: list, container }));
+          expect(decoder.decode(body.bytes())).toBe(JSON.stringify({ ...given, messages: list }));
+        },
+      ),
+      { numRuns: 200, seed: 6 },
+    );
+  });
+
   test('holds halves of surrogate pairs as escapes, which survive', () => {
     const halves = ['\ud83c', '\udf89', 'a\udf89\ud83cb'];
     const body = new RequestBody({ model: 'm', max_tokens: 1, stream: true });
