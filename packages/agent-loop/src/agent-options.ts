@@ -15,6 +15,7 @@ import {
   withoutUndefined,
 } from './option-checks.ts';
 import { outputFormat } from './output.ts';
+import { type PricingOptions, toPricing } from './pricing-option.ts';
 import { type CompiledSchema, compileSchema, type Schema } from './schema.ts';
 import { type Seams, systemSeams } from './seams.ts';
 import { type RunnableTool, type Tool, toTool } from './tool.ts';
@@ -47,6 +48,8 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly hooks?: Hooks;
   /** A pino logger, or options to make one. Default: nothing is logged. */
   readonly logger?: Logger | LoggerOptions;
+  /** Prices beside, or instead of, the built-in list: of models that are new, or of a contract. */
+  readonly pricing?: PricingOptions;
   /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
@@ -91,6 +94,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'approvalExpiryMs',
   'hooks',
   'logger',
+  'pricing',
   'request',
   'betas',
   'seams',
@@ -137,6 +141,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     approve,
     approvalExpiryMs: options.approvalExpiryMs,
     logger,
+    pricing: toPricing(options.pricing),
     seams: { ...systemSeams, ...options.seams },
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),

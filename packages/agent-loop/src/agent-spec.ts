@@ -2,6 +2,7 @@ import type { Logger, LoggerOptions } from 'pino';
 import type { Client, Model, RequestParams } from './api.ts';
 import type { CompiledSchema } from './schema.ts';
 import type { Approve, Hooks } from './hooks.ts';
+import type { Pricing } from './pricing.ts';
 import type { Seams } from './seams.ts';
 import type { Tool } from './tool.ts';
 
@@ -44,6 +45,7 @@ export interface AgentSpec {
   /** How long a call waits for a decision, in milliseconds, before it counts as denied; undefined for ever. */
   readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
+  readonly pricing: Pricing;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;
