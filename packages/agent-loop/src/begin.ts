@@ -1,4 +1,6 @@
 import type { ContentBlockParam } from './api.ts';
+import { lossOf } from './close-child.ts';
+import { closeChildren, resumeBackground } from './run-children.ts';
 import type { RunState } from './run-state.ts';
 import type { SessionState } from './session-state.ts';
 import { settle } from './tool-call.ts';
@@ -19,6 +21,7 @@ export async function begin(
   if (!resumed) await giveUp(run, state);
   await run.record({ type: 'run-start', model: run.params.model, ...(resumed && { resumed: true }) });
   if (resumed) await recordLoss(run, state);
+  if (resumed) resumeBackground(run);
   if (input !== null) await run.record({ type: 'input', source: 'user', content: input });
   const reply = resumed ? state.run?.unanswered : null;
   if (!reply) return null;
@@ -33,6 +36,7 @@ export async function begin(
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */
 async function giveUp(run: RunState, state: SessionState): Promise<void> {
   await recordLoss(run, state);
+  if (state.run) await closeChildren(run, state.run.runId);
   const turn = state.run?.unanswered?.turn ?? 0;
   for (const block of state.openCalls()) {
     const { outcome, content } = state.callOf(block).started
@@ -53,21 +57,8 @@ async function giveUp(run: RunState, state: SessionState): Promise<void> {
   }
 }
 
-/** The process ended while a request was under way: the server may have answered, and billed, what nobody received. */
+/** The request that was under way when the process ended. */
 async function recordLoss(run: RunState, state: SessionState): Promise<void> {
   const request = state.run?.inFlight;
-  if (!request) return;
-  const { turn, attempt, model, bytes, maxTokens } = request;
-  await run.record({
-    type: 'reply-lost',
-    turn,
-    attempt,
-    code: 'interrupted',
-    message: 'The process ended while this request was under way.',
-    text: '',
-    usage: null,
-    worst: { input_tokens: bytes, output_tokens: maxTokens },
-    model,
-    durationMs: 0,
-  });
+  if (request) await run.record(lossOf(request));
 }

@@ -1,6 +1,5 @@
 import type { AgentSpec } from './agent-spec.ts';
 import type { RunInput } from './agent.ts';
-import type { ToolResultContent } from './api.ts';
 import { freeChildId } from './child-id.ts';
 import { type ChildRecord, isUnfinished } from './child-records.ts';
 import { messageOf, RunError } from './errors.ts';
@@ -20,12 +19,16 @@ export interface ChildTask {
   /** The call that asks for it, or the name of the step: the same key reaches the same child again. */
   readonly key: string;
   readonly input: RunInput;
+  /** The tool that was called; none for a step of a script. */
+  readonly tool?: string | undefined;
   /** Whether the same key may have been used before by an earlier process. Default true. */
   readonly again?: boolean;
   /** Stops this child alone. */
   readonly signal?: AbortSignal | undefined;
   /** What the model is told when it ends; its parent does not wait for it. */
-  readonly background?: ((ended: ChildEnded) => ToolResultContent) | undefined;
+  readonly background?: ((ended: ChildEnded) => string) | undefined;
+  /** Called when its start is kept. */
+  readonly onStart?: (() => void) | undefined;
   /** Told when all that the child does waits for decisions. */
   readonly waiting?: Waiting | undefined;
 }
@@ -172,7 +175,7 @@ async function matchPrefix(parent: Parent, { spec, key }: ChildTask, child: Chil
 
 async function keepStart(
   parent: Parent,
-  { spec, key, input, background }: ChildTask,
+  { spec, key, tool, input, background, onStart }: ChildTask,
   { session, childRunId, resumed }: { session: string; childRunId: string; resumed: boolean },
 ): Promise<void> {
   if (parent.halt.reason) throw new ChildRefused(parent.halt.reason.reason);
@@ -184,8 +187,10 @@ async function keepStart(
     session,
     input,
     ...(background && { background: true }),
+    ...(tool !== undefined && { tool }),
     ...(resumed && { resumed: true }),
   });
+  onStart?.();
 }
 
 async function keepEnd(

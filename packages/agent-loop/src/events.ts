@@ -172,6 +172,8 @@ export interface ChildStartEvent extends EntryBase {
   /** The call that asked for it, or the name of the step. */
   readonly callId: string;
   readonly childRunId: string;
+  /** The tool that was called; none for a step of a script. */
+  readonly tool?: string;
   /** Name of its agent. */
   readonly child: string;
   /** The id of its session. */
@@ -197,7 +199,7 @@ export interface ChildEndEvent extends EntryBase {
   /** What it waits for, where the outcome is `awaiting-approval`. */
   readonly approvals?: readonly PendingApproval[];
   /** Of a background subagent: what the model is told of its end. */
-  readonly content?: ToolResultContent;
+  readonly content?: string;
 }
 /** Where a session that a run has started belongs. */
 export interface ParentLink {

@@ -4,6 +4,7 @@ import type { AgentSpec } from './agent-spec.ts';
 import type { RequestParams } from './api.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
+import { Background } from './background.ts';
 import type { Children } from './children.ts';
 import type { Halt } from './halt.ts';
 import type { Journal, JournalStore } from './journal.ts';
@@ -57,6 +58,8 @@ export class RunState implements Parent {
   readonly sessionId: string | null;
   readonly gates: readonly Gate[];
   readonly children: Children;
+  /** Those among them that it does not wait for. */
+  readonly background = new Background();
   readonly lineage: Lineage;
   readonly permissions: Permissions;
   readonly store: JournalStore | null;
