@@ -142,7 +142,7 @@ export class SessionState {
         else
           this.run = {
             runId: entry.runId,
-            tally: new Tally(),
+            tally: new Tally(this.total.reads),
             hasInput: false,
             ended: null,
             inFlight: null,
@@ -206,10 +206,11 @@ export class SessionState {
    * that were started already. What the parent used, or has under way, is the parent's.
    */
   #fork({ runId }: ForkEvent): void {
-    this.total = new Tally();
+    const { reads } = this.total;
+    this.total = new Tally(reads);
     if (!this.run) return;
     const { ended, unanswered } = this.run;
-    this.run = { runId, tally: new Tally(), hasInput: false, ended, inFlight: null, unanswered };
+    this.run = { runId, tally: new Tally(reads), hasInput: false, ended, inFlight: null, unanswered };
   }
 }
 
