@@ -1,6 +1,6 @@
 import type { Amount } from './amount.ts';
 import type { Message } from './api.ts';
-import type { Entry, ReplyEvent, ReplyLostEvent } from './events.ts';
+import type { ChildEndEvent, Entry, ReplyEvent, ReplyLostEvent } from './events.ts';
 import { amountOf, costOf, usdOf } from './ledger.ts';
 import { passesOf, plus, type PricedUsage } from './pricing.ts';
 import type { Cost, CostPart, Step } from './result.ts';
@@ -19,16 +19,17 @@ export class Tally {
   #amount: Amount | null = 0n;
   #lost: Amount | null = 0n;
   #startedAt = 0;
-  #reads: readonly string[];
-
-  /** `reads`: the tools whose results the first request will hold. */
-  constructor(reads: readonly string[] = []) {
-    this.#reads = reads;
-  }
-
   /** The tools that the last whole reply called: the next request holds the result of each. */
-  get reads(): readonly string[] {
-    return this.#reads;
+  #reads: readonly string[] = [];
+  /** How much of each child is counted already. */
+  #counted = new Map<string, { readonly steps: number; readonly lost: Amount | null }>();
+
+  /** Counts from here on: what this one has counted is not counted again. */
+  next(): Tally {
+    const next = new Tally();
+    next.#reads = this.#reads;
+    next.#counted = new Map(this.#counted);
+    return next;
   }
 
   /** What the whole replies cost so far, in USD, or null where a price is not known. */
@@ -36,9 +37,14 @@ export class Tally {
     return usdOf(this.#amount);
   }
 
+  /** Estimate in USD of what lost replies were billed, or null where a price is not known. */
+  get lostUsd(): number | null {
+    return usdOf(this.#lost);
+  }
+
   /** What was spent, and on what. */
   get cost(): Cost {
-    return costOf(this.steps, usdOf(this.#lost));
+    return costOf(this.steps, this.lostUsd);
   }
 
   /** Folds one entry. */
@@ -57,20 +63,17 @@ export class Tally {
         if (entry.text !== '') this.text = entry.text;
         this.#addLostStep(entry);
         break;
+      case 'child-end':
+        this.#addChild(entry);
+        break;
       default:
     }
   }
 
-  /** Adds a step, of this run or of one that it started. What a lost one may have cost is added by `addLost`. */
-  add(step: Step): void {
+  #add(step: Step): void {
     this.steps.push(step);
     addUsage(this.usage, step.usage);
     this.#amount = plus(this.#amount, amountOf(step.usd));
-  }
-
-  /** Adds what lost replies may have cost, in USD. */
-  addLost(usd: number | null): void {
-    this.#lost = plus(this.#lost, amountOf(usd));
   }
 
   #addReply(entry: ReplyEvent): void {
@@ -80,7 +83,7 @@ export class Tally {
     for (const part of Object.values(parts)) addUsage(usage, part.usage);
     const tools = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.name] : []));
     const isMixed = Object.keys(parts).some((model) => model !== message.model);
-    this.add({
+    this.#add({
       ...this.#head(entry),
       model: message.model,
       tools,
@@ -96,15 +99,24 @@ export class Tally {
   /** A lost reply of which the server told nothing is no step. */
   #addLostStep(entry: ReplyLostEvent): void {
     const { model, usage: reported, worst, lostUsd = reported || worst ? null : 0 } = entry;
-    this.addLost(lostUsd);
+    this.#lost = plus(this.#lost, amountOf(lostUsd));
     if (!reported) return;
     const usage = emptyUsage();
     addUsage(usage, reported);
-    this.add({ ...this.#head(entry), model, tools: [], usage, usd: 0, lost: true, lostUsd });
+    this.#add({ ...this.#head(entry), model, tools: [], usage, usd: 0, lost: true, lostUsd });
   }
 
-  #head({ turn, agent, durationMs }: ReplyEvent | ReplyLostEvent) {
-    return { turn, agent, reads: this.#reads, startedAt: this.#startedAt, durationMs };
+  /** It lists all its steps; where it has ended before, some are counted. */
+  #addChild({ session, steps, lostUsd = 0 }: ChildEndEvent): void {
+    const counted = this.#counted.get(session) ?? { steps: 0, lost: 0n };
+    for (const step of steps.slice(counted.steps)) this.#add(step);
+    const lost = amountOf(lostUsd);
+    this.#lost = lost === null || counted.lost === null ? null : plus(this.#lost, lost - counted.lost);
+    this.#counted.set(session, { steps: steps.length, lost });
+  }
+
+  #head({ runId, turn, agent, durationMs }: ReplyEvent | ReplyLostEvent) {
+    return { runId, turn, agent, reads: this.#reads, startedAt: this.#startedAt, durationMs };
   }
 }
 

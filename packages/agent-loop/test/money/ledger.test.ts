@@ -143,6 +143,7 @@ const names = fc.constantFrom('a', 'b', 'c');
 const prices = fc.bigInt({ min: 0n, max: 100n * 10n ** 12n }).map((pico) => toUsd(pico * 1_000_000n));
 const ledgers = fc.array(
   fc.record({
+    runId: names,
     turn: fc.nat(),
     agent: names,
     model: names,
