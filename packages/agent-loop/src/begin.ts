@@ -60,5 +60,5 @@ async function giveUp(run: RunState, state: SessionState): Promise<void> {
 /** The request that was under way when the process ended. */
 async function recordLoss(run: RunState, state: SessionState): Promise<void> {
   const request = state.run?.inFlight;
-  if (request) await run.record(lossOf(request));
+  if (request) await run.record(lossOf(run, request));
 }

@@ -1,6 +1,8 @@
 import type { ChildRecord } from './child-records.ts';
 import type { Entry, NewEntry, RequestEvent } from './events.ts';
 import { type Journal, JournalError, type JournalStore } from './journal.ts';
+import { worstFields } from './reply-price.ts';
+import type { RunState } from './run-state.ts';
 import { SessionState } from './session-state.ts';
 
 type ChildEnd = Extract<NewEntry, { type: 'child-end' }>;
@@ -9,11 +11,8 @@ type ChildEnd = Extract<NewEntry, { type: 'child-end' }>;
  * Closes the session of a child that was left unfinished and that nobody goes on with: its own children first, then what
  * it had asked for, then its run. Returns its end for the parent's journal, with all that it has used.
  */
-export async function closeChild(
-  store: JournalStore | null,
-  record: ChildRecord,
-  now: number,
-): Promise<ChildEnd> {
+export async function closeChild(run: RunState, record: ChildRecord): Promise<ChildEnd> {
+  const { store, seams } = run;
   const { callId, childRunId, child, session, parentRunId } = record;
   const end: ChildEnd = {
     type: 'child-end',
@@ -32,17 +31,22 @@ export async function closeChild(
   if (!opened) return end;
   const { journal, state } = opened;
   try {
-    const stamp = { runId: state.run?.runId ?? childRunId, agent: child, at: now, parentRunId };
+    const stamp = { runId: state.run?.runId ?? childRunId, agent: child, at: seams.now(), parentRunId };
     const keep = async (entry: NewEntry): Promise<void> => {
       const stamped: Entry = { ...entry, ...stamp, seq: journal.length };
       await journal.append([stamped], stamped.seq, { sync: entry.type === 'run-end' });
       state.apply(stamped);
     };
-    for (const grandchild of state.children.unfinished) await keep(await closeChild(store, grandchild, now));
-    if (state.run?.inFlight) await keep(lossOf(state.run.inFlight));
+    for (const grandchild of state.children.unfinished) await keep(await closeChild(run, grandchild));
+    if (state.run?.inFlight) await keep(lossOf(run, state.run.inFlight));
     if (state.run && (state.run.ended === null || state.run.ended === 'awaiting-approval'))
       await keep({ type: 'run-end', outcome: 'stopped', turns: state.run.tally.turns, reason: 'given up' });
-    return { ...end, steps: [...state.total.steps], children: state.children.startedBy(stamp.runId) };
+    return {
+      ...end,
+      steps: [...state.total.steps],
+      lostUsd: state.total.lostUsd,
+      children: state.children.startedBy(stamp.runId),
+    };
   } finally {
     await journal.close();
   }
@@ -67,8 +71,8 @@ async function openOwn(
 }
 
 /** The process ended while a request was under way: the server may have answered, and billed, what nobody received. */
-export function lossOf(request: RequestEvent): Extract<NewEntry, { type: 'reply-lost' }> {
-  const { turn, attempt, model, bytes, maxTokens } = request;
+export function lossOf(run: RunState, request: RequestEvent): Extract<NewEntry, { type: 'reply-lost' }> {
+  const { turn, attempt, model } = request;
   return {
     type: 'reply-lost',
     turn,
@@ -76,9 +80,8 @@ export function lossOf(request: RequestEvent): Extract<NewEntry, { type: 'reply-
     code: 'interrupted',
     message: 'The process ended while this request was under way.',
     text: '',
-    usage: null,
-    worst: { input_tokens: bytes, output_tokens: maxTokens },
     model,
     durationMs: 0,
+    ...worstFields(run, request),
   };
 }

@@ -17,6 +17,7 @@ export { drain, loadSession, openSession } from './session.ts';
 export type { Drained, LoadOptions, Session, SessionOptions, SessionRunOptions } from './session.ts';
 export { importTranscript } from './session-import.ts';
 export type { ImportedTranscript, ImportOptions } from './session-import.ts';
+export type { SubagentOptions } from './subagent.ts';
 export { defineTool } from './tool.ts';
 export type {
   RunnableTool,

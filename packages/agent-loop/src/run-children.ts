@@ -23,11 +23,15 @@ export async function tellEnded(run: RunState): Promise<boolean> {
   return true;
 }
 
-/** What the model's last word waits for: `told` where it has to hear something first, approvals where decisions are due. */
-export async function awaitBackground(run: RunState): Promise<'told' | readonly PendingApproval[] | null> {
+/** What the model's last word waits for: `told` where it has to hear something first, approvals where decisions are due, null where it waits for nothing. */
+export async function awaitBackground(
+  run: RunState,
+): Promise<'told' | 'halted' | readonly PendingApproval[] | null> {
   const { background, halt, waiting } = run;
+  const { untold, approvals: asked } = run.state.children;
+  if (background.size + untold.length + asked.length === 0) return null;
   for (;;) {
-    if (halt.reason) return null;
+    if (halt.reason) return 'halted';
     if (await tellEnded(run)) return 'told';
     if (background.size === 0) {
       const { approvals } = run.state.children;
@@ -75,5 +79,5 @@ export async function endChildren(run: RunState, reason: string): Promise<readon
 /** Closes the sessions of children that nobody goes on with, and keeps what they have used. */
 export async function closeChildren(run: RunState, parentRunId: string): Promise<void> {
   const left = run.state.children.unfinished.filter((record) => record.parentRunId === parentRunId);
-  for (const record of left) await run.record(await closeChild(run.store, record, run.seams.now()));
+  for (const record of left) await run.record(await closeChild(run, record));
 }

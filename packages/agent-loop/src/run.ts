@@ -105,7 +105,7 @@ async function settleCalls(
   if (outcome !== 'completed') return null;
   const pending = await awaitBackground(run);
   if (pending === 'told') return 'told';
-  if (run.halt.reason) return run.background.size > 0 ? haltedEnd(run) : null;
+  if (pending === 'halted') return haltedEnd(run);
   return pending && { outcome: 'awaiting-approval', pending };
 }
 

@@ -150,7 +150,7 @@ export class SessionState {
         } else
           this.run = {
             runId: entry.runId,
-            tally: new Tally(),
+            tally: this.total.next(),
             hasInput: false,
             ended: null,
             end: null,
@@ -218,10 +218,10 @@ export class SessionState {
    * that were started already. What the parent used, or has under way, is the parent's.
    */
   #fork({ runId }: ForkEvent): void {
-    this.total = new Tally();
+    this.total = this.total.next();
     if (!this.run) return;
     const { ended, end, unanswered } = this.run;
-    this.run = { runId, tally: new Tally(), hasInput: false, ended, end, inFlight: null, unanswered };
+    this.run = { runId, tally: this.total.next(), hasInput: false, ended, end, inFlight: null, unanswered };
   }
 }
 

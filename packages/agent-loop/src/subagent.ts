@@ -34,10 +34,12 @@ export interface SubagentOptions<
 }
 
 /** `SubagentOptions` of any schema. */
-export type AnySubagentOptions = Omit<SubagentOptions<Schema, Schema>, 'prompt' | 'approve'> & {
-  readonly prompt?: ((input: never) => RunInput) | undefined;
-  readonly approve?: ToolBehaviour<never>['approve'];
-};
+export type AnySubagentOptions = Pick<SubagentOptions, 'name' | 'description' | 'background'> &
+  Pick<ToolBehaviour<never>, 'approve' | 'maxResultBytes'> & {
+    readonly input?: Schema | undefined;
+    readonly output?: Schema | undefined;
+    readonly prompt?: ((input: never) => RunInput) | undefined;
+  };
 
 const OPTIONS: readonly (keyof SubagentOptions)[] = [
   'name',
