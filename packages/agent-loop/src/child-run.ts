@@ -1,4 +1,5 @@
 import type { AgentSpec } from './agent-spec.ts';
+import { foldOf } from './fold-session.ts';
 import type { RunInput } from './agent.ts';
 import { freeChildId } from './child-id.ts';
 import { type ChildRecord, isUnfinished } from './child-records.ts';
@@ -116,8 +117,7 @@ async function openChild({ store }: Parent, session: string, readonly = false): 
       return { journal: memoryJournal(), state };
     throw error;
   }
-  for await (const entry of journal.read()) state.apply(entry);
-  return { journal, state };
+  return { journal, state: await foldOf(journal.read()) };
 }
 
 async function withSession<T>(opened: OpenChild, work: (opened: OpenChild) => Promise<T>): Promise<T> {

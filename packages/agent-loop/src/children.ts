@@ -49,7 +49,7 @@ export class Children {
   /** The calls of children, at any depth, that wait for a decision now. */
   get asking(): readonly PendingApproval[] {
     return [...this.#live.values()].flatMap(({ session, state, spec, children }) => [
-      ...(askedNow(state, spec)?.approvals ?? []).map((approval) => ({ ...approval, session })),
+      ...askedNow(state, spec).map((approval) => ({ ...approval, session })),
       ...children.asking,
     ]);
   }

@@ -1,9 +1,10 @@
 import type { ChildRecord } from './child-records.ts';
+import { foldOf } from './fold-session.ts';
 import type { Entry, NewEntry, RequestEvent } from './events.ts';
 import { type Journal, JournalError, type JournalStore } from './journal.ts';
 import { worstFields } from './reply-price.ts';
 import type { RunState } from './run-state.ts';
-import { SessionState } from './session-state.ts';
+import type { SessionState } from './session-state.ts';
 
 type ChildEnd = Extract<NewEntry, { type: 'child-end' }>;
 
@@ -60,9 +61,7 @@ async function openOwn(
   if (!store) return null;
   try {
     const journal = await store.open(session);
-    const state = new SessionState();
-    for await (const entry of journal.read()) state.apply(entry);
-    return { journal, state };
+    return { journal, state: await foldOf(journal.read()) };
   } catch (error) {
     if (error instanceof JournalError && (error.code === 'corrupt' || error.code === 'not-found'))
       return null;
