@@ -1,4 +1,4 @@
-import type { MessageParam, ReplyUsage, RequestParams } from './api.ts';
+import type { Message, MessageParam, ReplyUsage, RequestParams } from './api.ts';
 import { gapOf, Habit } from './cache-habit.ts';
 import type { CacheMarks } from './cache-marks.ts';
 import { type CacheMiss, whyMissed } from './cache-miss.ts';
@@ -113,21 +113,27 @@ export class CacheLog {
     this.places.sent();
   }
 
-  #applyReply({ message }: ReplyEvent): void {
-    const request = this.#request;
-    if (!request) return;
-    const { model, usage } = message;
+  /** How the cache served the reply to the last request: asked before the reply is folded. */
+  factsOf({ model, usage }: Pick<Message, 'model' | 'usage'>): CacheFacts {
     const written = usage.cache_creation_input_tokens ?? 0;
     const read = usage.cache_read_input_tokens ?? 0;
-    const tokens = usage.input_tokens + written + read;
     const before = this.#prompt;
-    const expected = before?.cached ?? 0;
-    const isWhole = read > 0 && read >= expected;
-    const miss = isWhole
-      ? null
-      : whyMissed({ before: before && { ...before, lifetimeMs: lifetimeMs(before.ttl) }, request, model, tokens });
-    this.facts = { written, read, miss };
-    this.#prompt = { request, model, tokens, cached: written + read, ttl: ttlOf(request, usage, before?.ttl) };
+    const request = this.#request;
+    if (!request || (read > 0 && read >= (before?.cached ?? 0))) return { written, read, miss: null };
+    const tokens = usage.input_tokens + written + read;
+    const last = before && { ...before, lifetimeMs: lifetimeMs(before.ttl) };
+    return { written, read, miss: whyMissed({ before: last, request, model, tokens }) };
+  }
+
+  #applyReply({ message }: ReplyEvent): void {
+    const request = this.#request;
+    this.facts = this.factsOf(message);
+    if (!request) return;
+    const { model, usage } = message;
+    const { written, read } = this.facts;
+    const cached = written + read;
+    const ttl = ttlOf(request, usage, this.#prompt?.ttl);
+    this.#prompt = { request, model, tokens: usage.input_tokens + cached, cached, ttl };
   }
 }
 

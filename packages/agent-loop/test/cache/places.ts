@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type AgentOptions, createAgent, defineTool, openSession, type Session } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
 import { clientOf } from '../loop/stage.ts';
+import { entriesIn } from '../session/world.ts';
 
 /** A text of about so many tokens. */
 export const words = (tokens: number): string => 'word '.repeat(Math.ceil((tokens * 4) / 1.3 / 5));
@@ -37,6 +38,7 @@ export function setUp(options: Partial<AgentOptions> & { steps?: readonly Step[]
     agent,
     session: (more: Partial<AgentOptions> = {}): Promise<Session> =>
       openSession({ agent: agent(more), store, id: 'chat', onPrefixChange: 'drop-thinking' }),
+    entries: () => entriesIn(store, 'chat'),
     pass: (ms: number) => void (now += ms),
   };
 }
