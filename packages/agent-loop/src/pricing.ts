@@ -91,9 +91,10 @@ export class Pricing {
   /** What a whole reply costs. One that was refused before any output is not billed. */
   priceOfReply({ model, usage, content, stop_reason }: Message, at: number): Price {
     // https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
-    if (stop_reason === 'refusal' && content.length === 0)
-      return { amount: 0n, byModel: new Map([[model, 0n]]) };
-    return this.#price(model, usage, at);
+    const isFree = stop_reason === 'refusal' && content.length === 0;
+    if (!isFree) return this.#price(model, usage, at);
+    const byModel = new Map(passesOf(model, usage).map((pass) => [pass.model, 0n] as const));
+    return { amount: 0n, saved: 0n, byModel };
   }
 
   #price(model: string, usage: PricedUsage, at: number): Price {
