@@ -187,4 +187,10 @@ function isMarkable(block: ContentBlockParam): boolean {
   return MARKABLE.has(block.type);
 }
 
-const MARKABLE: ReadonlySet<string> = new Set(['image', 'document', 'search_result', 'tool_use', 'tool_result']);
+const MARKABLE: ReadonlySet<string> = new Set([
+  'image',
+  'document',
+  'search_result',
+  'tool_use',
+  'tool_result',
+]);

@@ -43,7 +43,8 @@ export function whyMissed({ before, request, model, tokens }: Missed): CacheMiss
     return request.at - before.request.at > before.lifetimeMs ? 'expired' : 'evicted';
   }
   const { marks } = request;
-  if (marks && !marks.tools && !marks.system && !marks.end && !hasMarkers(request.params)) return 'not-marked';
+  if (marks && !marks.tools && !marks.system && !marks.end && !hasMarkers(request.params))
+    return 'not-marked';
   return before ? (changed ?? 'not-marked') : 'first-request';
 }
 
@@ -61,7 +62,8 @@ function changedPart(
     if (differs(systemText)) return 'system-changed';
     if (differs(({ speed }) => speed)) return 'speed-changed';
     if (differs(({ tool_choice }) => tool_choice)) return 'tool-choice-changed';
-    if (differs(({ thinking, output_config }) => [thinking, output_config?.effort])) return 'thinking-changed';
+    if (differs(({ thinking, output_config }) => [thinking, output_config?.effort]))
+      return 'thinking-changed';
   }
   if (!images && request.images) return 'images-added';
   return request.rewritten ? 'history-changed' : null;

@@ -61,10 +61,7 @@ export class RequestBody {
   }
 
   /** The whole body with other fields before the messages, or with other messages at some places, as a copy: for the rare request that differs. */
-  copy(
-    { params, messages = NONE }: BodyChanges,
-    container?: RequestParams['container'],
-  ): Uint8Array {
+  copy({ params, messages = NONE }: BodyChanges, container?: RequestParams['container']): Uint8Array {
     const parts: Uint8Array[] = [];
     if (params) parts.push(encoder.encode(headOf(params)));
     const whole = this.bytes(container);

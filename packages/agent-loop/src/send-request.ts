@@ -13,11 +13,7 @@ export interface Sent {
 }
 
 /** Sends a request through the agent's client, which retries it until headers come. */
-export async function sendRequest(
-  run: RunState,
-  request: ModelRequest,
-  signal: AbortSignal,
-): Promise<Sent> {
+export async function sendRequest(run: RunState, request: ModelRequest, signal: AbortSignal): Promise<Sent> {
   const client = await run.spec.client();
   const { betas } = run.spec;
   const asBytes = takesBytes(client);

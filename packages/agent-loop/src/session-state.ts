@@ -79,7 +79,9 @@ export class SessionState {
   /** What the journal tells of its prompt cache. */
   readonly cache = new CacheLog();
   #body: RequestBody | undefined;
-  #marked: { readonly params: RequestParams; readonly key: string; readonly fields: RequestParams } | undefined;
+  #marked:
+    | { readonly params: RequestParams; readonly key: string; readonly fields: RequestParams }
+    | undefined;
   #paused = false;
 
   constructor() {

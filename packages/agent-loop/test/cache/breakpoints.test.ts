@@ -145,7 +145,11 @@ describe('as told', () => {
       },
       'system 5m, system 5m, system 5m, end 5m',
     ],
-    ['beside a marker of the request', { request: { cache_control: { type: 'ephemeral', ttl: '1h' } } }, 'tools 1h, system 1h, end 1h'],
+    [
+      'beside a marker of the request',
+      { request: { cache_control: { type: 'ephemeral', ttl: '1h' } } },
+      'tools 1h, system 1h, end 1h',
+    ],
   ];
 
   it.each(cases)('%s', async (_, options, expected) => {
@@ -166,7 +170,11 @@ describe('as told', () => {
   it('a client of another platform, which may not know the field of the request, gets a marker in the last block', async () => {
     class OtherPlatform extends Anthropic {}
     const emulator = createEmulator({ respond: script(loop) });
-    const client = new OtherPlatform({ apiKey: 'k', fetch: emulator.fetch, baseURL: 'http://emulator.local' });
+    const client = new OtherPlatform({
+      apiKey: 'k',
+      fetch: emulator.fetch,
+      baseURL: 'http://emulator.local',
+    });
     await createAgent({ model: 'claude-sonnet-5-5', client, system: SYSTEM, tools: [look] }).run('Go.');
     expect(marks(emulator)).toEqual([
       'tools 5m, system 5m, message 0.0 5m',

@@ -35,8 +35,18 @@ it.each<[string, Partial<AgentOptions>, Partial<AgentOptions>, string]>([
   ['model-changed', other, { ...other, model: 'claude-opus-5-5' }, 'model-changed'],
   ['tools-changed', other, { tools: [] }, 'tools-changed'],
   ['system-changed', other, { ...other, system: `${SYSTEM}!` }, 'system-changed'],
-  ['speed-changed', { ...other, model: 'claude-opus-5-5' }, { ...other, model: 'claude-opus-5-5', request: { speed: 'fast' } }, 'speed-changed'],
-  ['tool-choice-changed', other, { ...other, toolChoice: { type: 'auto', disable_parallel_tool_use: true } }, 'tool-choice-changed'],
+  [
+    'speed-changed',
+    { ...other, model: 'claude-opus-5-5' },
+    { ...other, model: 'claude-opus-5-5', request: { speed: 'fast' } },
+    'speed-changed',
+  ],
+  [
+    'tool-choice-changed',
+    other,
+    { ...other, toolChoice: { type: 'auto', disable_parallel_tool_use: true } },
+    'tool-choice-changed',
+  ],
   ['thinking-changed', other, { ...other, effort: 'low' }, 'thinking-changed'],
 ])('names the part that changed between two processes: %s', async (_, before, after, expected) => {
   const w = setUp({ steps: [reply('One.'), reply('Two.'), reply('Three.')] });
@@ -55,7 +65,8 @@ it('names what else there can be: a pause too long, an image, too little, nothin
   await chat.run('A?');
   w.pass(6 * MINUTE);
   await chat.run('B?');
-  const data = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  const data =
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
   await chat.run([{ type: 'image', source: { type: 'base64', media_type: 'image/png', data } }]);
   expect(await misses(w)).toEqual(['first-request', 'expired', 'images-added']);
   const short = setUp({ system: 'Hi.', steps: [reply('One.')] });

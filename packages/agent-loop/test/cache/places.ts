@@ -58,9 +58,11 @@ const ttl = (marked: unknown): string | undefined => {
 export function marks({ requests }: Pick<Emulator, 'requests'>): string[] {
   return requests.map(({ body }) => {
     const { tools = [], system = [], messages = [], ...rest } = body ?? {};
-    const blocks = messages.map(({ content }) => (typeof content === 'string' ? [] : content));
+    const blocks = messages.map(({ content }) => (typeof content === 'string' ? [] : (content ?? [])));
     const found: (readonly [string, string | undefined])[] = [
-      ...tools.map((tool, index) => [index === tools.length - 1 ? 'tools' : `tool ${index}`, ttl(tool)] as const),
+      ...tools.map(
+        (tool, index) => [index === tools.length - 1 ? 'tools' : `tool ${index}`, ttl(tool)] as const,
+      ),
       ...(typeof system === 'string' ? [] : system.map((block) => ['system', ttl(block)] as const)),
       ...blocks.flatMap((list, message) =>
         list.map((block, index) => [`message ${message}.${index}`, ttl(block)] as const),
@@ -72,7 +74,9 @@ export function marks({ requests }: Pick<Emulator, 'requests'>): string[] {
 }
 
 /** For each request what was read, written for five minutes, written for an hour, and neither, in tokens. */
-export function divided({ requests }: Pick<Emulator, 'requests'>): { read: number; written: number; hour: number; plain: number }[] {
+export function divided({
+  requests,
+}: Pick<Emulator, 'requests'>): { read: number; written: number; hour: number; plain: number }[] {
   return requests.map(({ usage }) => {
     const of = usage as unknown as {
       input_tokens: number;

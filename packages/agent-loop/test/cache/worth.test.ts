@@ -56,7 +56,11 @@ it('whatever is marked already, at most four, none after five minutes for an hou
   };
   fc.assert(
     fc.property(
-      fc.record({ tools: fc.array(ttl, { maxLength: 2 }), system: fc.array(ttl, { maxLength: 2 }), request: maybe }),
+      fc.record({
+        tools: fc.array(ttl, { maxLength: 2 }),
+        system: fc.array(ttl, { maxLength: 2 }),
+        request: maybe,
+      }),
       fc.array(ttl, { maxLength: 2 }),
       fc.record({ tools: maybe, system: maybe, end: maybe }),
       fc.boolean(),

@@ -326,7 +326,9 @@ describe('the body of a request', () => {
         body.lead(other);
         for (const message of list.slice(cut)) body.append(message);
         expect(decoder.decode(body.bytes())).toBe(JSON.stringify({ ...other, messages: list }));
-        expect(decoder.decode(body.copy({ params: given }))).toBe(JSON.stringify({ ...given, messages: list }));
+        expect(decoder.decode(body.copy({ params: given }))).toBe(
+          JSON.stringify({ ...given, messages: list }),
+        );
       }),
       { numRuns: 200, seed: 7 },
     );
