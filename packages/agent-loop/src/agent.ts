@@ -4,7 +4,7 @@ import type { AgentSpec } from './agent-spec.ts';
 import type { ContentBlockParam, MessageParam, RequestParams } from './api.ts';
 import { ConfigError, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
-import { memoryJournal } from './journal.ts';
+import { fleetingJournal } from './journal.ts';
 import { lostByApi } from './lost-reply.ts';
 import { withoutUndefined } from './option-checks.ts';
 import type { RunResult } from './result.ts';
@@ -103,7 +103,7 @@ function start<Output>(
   const state = new SessionState();
   return startRun<Output>({
     spec,
-    journal: memoryJournal(),
+    journal: fleetingJournal(),
     state,
     sessionId: null,
     input,
