@@ -90,8 +90,8 @@ async function reenter(parent: Parent, task: ChildTask, known: ChildRecord): Pro
       if (!over) await keepEnd(parent, task, { ...opened, session, childRunId: run.runId }, ended, 0);
       return ended;
     }
-    // A stop of its parent ended the run: what goes on is another.
-    const next = run?.ended === 'stopped' ? task.spec.seams.id('run') : childRunId;
+    // A stop of its parent ended the run: what goes on is another. That of a fork has an id of its own.
+    const next = run?.ended === 'stopped' ? task.spec.seams.id('run') : (run?.runId ?? childRunId);
     await keepStart(parent, task, { session, childRunId: next, resumed: run !== null });
     return carryOn(parent, { ...task, input }, { ...opened, session, childRunId: next });
   });

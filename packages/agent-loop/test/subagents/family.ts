@@ -10,6 +10,7 @@ import {
   RunError,
   type RunResult,
 } from '../../src/index.ts';
+import { systemSeams } from '../../src/seams.ts';
 import { clientOf } from '../loop/stage.ts';
 import { type VirtualTime, virtualTime } from '../loop/time.ts';
 
@@ -21,6 +22,27 @@ export interface Family {
   readonly emulator: Emulator;
   readonly time: VirtualTime;
   agent(name: string, options?: Partial<AgentOptions>): Agent;
+}
+
+/**
+ * Time as it is, for what a virtual clock would overtake: stores, and hashes, answer from outside the event loop.
+ */
+export function realTime(): VirtualTime {
+  const after: VirtualTime['after'] = (ms, fire) => systemSeams.timer(ms, fire);
+  return {
+    seams: systemSeams,
+    now: () => performance.now(),
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        const cancel = after(ms, resolve);
+        signal?.addEventListener('abort', () => {
+          cancel();
+          resolve();
+        });
+      }),
+    after,
+    pass: (work) => work,
+  };
 }
 
 /** Sets up a model that plays every agent of a tree. */
@@ -47,8 +69,8 @@ export function family(roles: Readonly<Record<string, Role>>, time = virtualTime
 }
 
 function roleOf(roles: Readonly<Record<string, Role>>, { body }: EmulatedRequest): Role {
-  const role = roles[String(body.system)];
-  if (!role) throw new Error(`Nobody plays ${String(body.system)}.`);
+  const role = roles[body.system as string];
+  if (!role) throw new Error(`Nobody plays ${JSON.stringify(body.system)}.`);
   return role;
 }
 
@@ -119,6 +141,6 @@ export function resultsIn(request: Emulator['requests'][number] | undefined): st
   return (request?.body?.messages ?? []).flatMap(({ content }) =>
     !Array.isArray(content)
       ? []
-      : content.flatMap((block) => (block.type === 'tool_result' ? [String(block.content)] : [])),
+      : content.flatMap((block) => (block.type === 'tool_result' ? [block.content as string] : [])),
   );
 }

@@ -85,7 +85,7 @@ describe('subagents', () => {
     const f = family({
       lead: (turn) => (turn === 0 ? reply(toolUse('find', { from: 3, to: 9 })) : reply('Seen.')),
       logs: (_, { body }) => {
-        expect(body.messages).toEqual([{ role: 'user', content: 'Lines 3 to 9.' }]);
+        expect(JSON.stringify(body.messages)).toContain('Lines 3 to 9.');
         expect(body).toHaveProperty('output_config.format.type', 'json_schema');
         return reply('{"errors":2}');
       },
