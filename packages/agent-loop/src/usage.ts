@@ -42,3 +42,13 @@ export function addUsage(total: Usage, reply: Partial<ReplyUsage>): void {
   total.server_tool_use.web_search_requests += reply.server_tool_use?.web_search_requests ?? 0;
   total.server_tool_use.web_fetch_requests += reply.server_tool_use?.web_fetch_requests ?? 0;
 }
+
+/** The size of a prompt, however much of it came from the cache. Fields a server leaves out count as 0. */
+export function promptTokensOf(usage: {
+  readonly input_tokens?: number | null;
+  readonly cache_creation_input_tokens?: number | null;
+  readonly cache_read_input_tokens?: number | null;
+}): number {
+  const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } = usage;
+  return (input_tokens ?? 0) + (cache_creation_input_tokens ?? 0) + (cache_read_input_tokens ?? 0);
+}
