@@ -72,6 +72,8 @@ const DEFAULT_LIMITS: Limits = {
   pauses: 10,
   retryAfterMs: 60_000,
   outputRetries: 2,
+  depth: 4,
+  children: 50,
 };
 const DEFAULT_MAX_TOKENS = 32_000;
 
@@ -208,8 +210,23 @@ function described(item: object): string {
 }
 
 /** Limits that may be 0: nothing is tried again, nothing is waited for. */
-const MAY_BE_ZERO: readonly (keyof Limits)[] = ['turnRetries', 'pauses', 'outputRetries', 'retryAfterMs'];
-const WHOLE: readonly (keyof Limits)[] = ['turns', 'concurrency', 'turnRetries', 'pauses', 'outputRetries'];
+const MAY_BE_ZERO: readonly (keyof Limits)[] = [
+  'turnRetries',
+  'pauses',
+  'outputRetries',
+  'retryAfterMs',
+  'depth',
+  'children',
+];
+const WHOLE: readonly (keyof Limits)[] = [
+  'turns',
+  'concurrency',
+  'turnRetries',
+  'pauses',
+  'outputRetries',
+  'depth',
+  'children',
+];
 
 function toLimits(given: Partial<Limits>): Limits {
   if ('usd' in given) {

@@ -24,6 +24,10 @@ export interface Limits {
   readonly retryAfterMs: number;
   /** How often the model is asked to correct an output that does not fit its schema. Default 2. */
   readonly outputRetries: number;
+  /** How many levels of subagents may be below this agent. Those above it may allow fewer. Default 4. */
+  readonly depth: number;
+  /** How many subagents a run may start, those of its subagents included. Default 50. */
+  readonly children: number;
 }
 
 /** An agent's options after checking: complete and frozen. Inner code trusts it. */

@@ -61,7 +61,7 @@ export class EventQueue {
     switch (event.type) {
       case 'text-delta':
       case 'thinking-delta':
-        if (last?.type !== event.type) return false;
+        if (last?.type !== event.type || last.runId !== event.runId) return false;
         this.#events[at] = { ...event, text: last.text + event.text };
         return true;
       case 'tool-input-delta':

@@ -1,6 +1,6 @@
 import type { ContentBlockParam, Message, ReplyUsage, RequestParams, ToolResultContent } from './api.ts';
 import type { RunErrorCode } from './errors.ts';
-import type { Outcome } from './result.ts';
+import type { Outcome, PendingApproval, Step } from './result.ts';
 import type { ToolEffect } from './tool.ts';
 
 interface EventBase {
@@ -27,10 +27,12 @@ export interface RunStartEvent extends EntryBase {
   readonly model: string;
   readonly resumed?: true;
 }
-/** A user message joined the transcript. `source` tells the caller's input from the loop's own request to correct an output. */
+/** A user message joined the transcript. `source` tells the caller's input from the loop's own: a request to correct an output, or what became of background subagents. */
 export interface InputEvent extends EntryBase {
   readonly type: 'input';
-  readonly source: 'user' | 'output-check';
+  readonly source: 'user' | 'output-check' | 'subagent';
+  /** The sessions of the background subagents whose end this tells the model. */
+  readonly children?: readonly string[];
   readonly content: string | readonly ContentBlockParam[];
 }
 /** A request is about to be sent. */
@@ -137,6 +139,8 @@ export interface ApprovalEvent extends EntryBase {
   readonly type: 'approval';
   readonly callId: string;
   readonly tool: string;
+  /** The subagent's session that the decision was kept in, where the call is one of a subagent. */
+  readonly session?: string;
   readonly allow: boolean;
   /** The input to run with, where the decision changed it. */
   readonly input?: unknown;
@@ -162,20 +166,44 @@ export interface CompactionEvent extends EntryBase {
   readonly type: 'compaction';
   readonly turn: number;
 }
-/** A subagent began. */
+/** A subagent, or a named step of a script, is about to run in a session of its own. Kept before that session is touched. */
 export interface ChildStartEvent extends EntryBase {
   readonly type: 'child-start';
+  /** The call that asked for it, or the name of the step. */
   readonly callId: string;
   readonly childRunId: string;
+  /** Name of its agent. */
   readonly child: string;
+  /** The id of its session. */
+  readonly session: string;
+  readonly input: string | readonly ContentBlockParam[];
+  /** Whether its parent goes on meanwhile. */
+  readonly background?: true;
+  /** Whether it goes on with what an earlier run of it left. */
+  readonly resumed?: true;
 }
-/** A subagent ended. */
+/** A subagent ended, or waits for a decision (`awaiting-approval`). The latest such entry of a session counts. */
 export interface ChildEndEvent extends EntryBase {
   readonly type: 'child-end';
   readonly callId: string;
   readonly childRunId: string;
   readonly child: string;
+  readonly session: string;
   readonly outcome: Outcome | 'failed';
+  /** All model calls of its session, those of its own subagents included. */
+  readonly steps: readonly Step[];
+  /** How many runs it has started itself, directly or not. */
+  readonly children: number;
+  /** What it waits for, where the outcome is `awaiting-approval`. */
+  readonly approvals?: readonly PendingApproval[];
+  /** Of a background subagent: what the model is told of its end. */
+  readonly content?: ToolResultContent;
+}
+/** Where a session that a run has started belongs. */
+export interface ParentLink {
+  readonly session: string;
+  /** The call, or the name of the step. */
+  readonly callId: string;
 }
 /** The first entry of a session. `fingerprint` is a hash of model, system prompt and tools. */
 export interface SessionStartEvent extends EntryBase {
@@ -184,6 +212,8 @@ export interface SessionStartEvent extends EntryBase {
   readonly version: 1;
   readonly model: string;
   readonly fingerprint: string;
+  /** Of a subagent's session: the session that started it. */
+  readonly parent?: ParentLink;
 }
 /** The entries before this one were copied from another session; what follows is this session's own. */
 export interface ForkEvent extends EntryBase {
@@ -191,6 +221,10 @@ export interface ForkEvent extends EntryBase {
   readonly from: string;
   /** How many entries were copied. */
   readonly entries: number;
+  /** The sessions of unfinished subagents, of any depth, and their copies. */
+  readonly children?: readonly { readonly from: string; readonly to: string }[];
+  /** Of the copy of a subagent's session: the session that it belongs to. */
+  readonly parent?: ParentLink;
 }
 /** The session goes on with another model, system prompt or tools: earlier thinking blocks no longer fit and are left out. */
 export interface PrefixChangeEvent extends EntryBase {

@@ -37,7 +37,7 @@ export async function decideInterrupted(
     return settle('denied', 'This call was not run: nobody decided on it in time.');
   if (decided) return applyDecision(run, call, ready, decided);
   if (!asked) return decideCall(run, call, ready);
-  if (!run.spec.approve) return { state: 'undecided', input: asked.input };
+  if (!run.permissions.approve) return { state: 'undecided', input: asked.input };
   return askForDecision(run, call, ready);
 }
 

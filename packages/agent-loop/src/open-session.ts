@@ -4,7 +4,6 @@ import type { AgentSpec } from './agent-spec.ts';
 import type { MessageParam, RequestParams, ToolUseBlock } from './api.ts';
 import { ConfigError } from './errors.ts';
 import type { AgentEvent, Entry, NewEntry } from './events.ts';
-import { fingerprint } from './fingerprint.ts';
 import { copyInto, discard } from './fork-journal.ts';
 import type { ApprovalDecision } from './hooks.ts';
 import { type Journal, type JournalDamage, JournalError, type JournalStore } from './journal.ts';
@@ -12,7 +11,7 @@ import type { Cost, Pending, RunResult, Step } from './result.ts';
 import type { Session, SessionRunOptions } from './session.ts';
 import { saveSession } from './session-file.ts';
 import { askedNow, pendingOf } from './session-pending.ts';
-import { sameSettings, settingsOf } from './session-settings.ts';
+import { prefixNews } from './session-prefix.ts';
 import { SessionState } from './session-state.ts';
 import { type StartedRun, startRun } from './start-run.ts';
 import { costOf } from './tally.ts';
@@ -162,17 +161,13 @@ export class OpenSession<Output> implements Session<Output> {
   /** Writes the first entry of a new session, or checks that the history can be continued by this agent. */
   async matchPrefix(onChange: 'refuse' | 'drop-thinking'): Promise<void> {
     if (this.damage) return;
-    const { params } = this.#parts;
-    const now = { model: params.model, fingerprint: await fingerprint(params) };
+    const { spec, params } = this.#parts;
+    const { news, changed } = await prefixNews({ spec, params, state: this.#state });
+    if (!changed || onChange === 'drop-thinking') return news.length > 0 ? this.#append(news) : undefined;
     const { prefix } = this.#state;
-    const settings = settingsOf(this.#parts);
-    const news: NewEntry[] = sameSettings(settings, this.#state.settings) ? [] : [settings];
-    if (!prefix) return this.#append([{ type: 'session-start', version: 1, ...now }, ...news]);
-    if (prefix.fingerprint === now.fingerprint) return news.length > 0 ? this.#append(news) : undefined;
-    if (onChange === 'drop-thinking') return this.#append([{ type: 'prefix-change', ...now }, ...news]);
     throw new ConfigError(
       'agent',
-      `the history of session "${this.id}" was made with another ${prefix.model === now.model ? 'system prompt or set of tools' : `model (${prefix.model})`}, ` +
+      `the history of session "${this.id}" was made with another ${prefix?.model === params.model ? 'system prompt or set of tools' : `model (${prefix?.model})`}, ` +
         "and its thinking blocks are signed over that. Open it with the same agent, or choose onPrefixChange: 'fork' or 'drop-thinking'.",
     );
   }
@@ -256,10 +251,11 @@ export class OpenSession<Output> implements Session<Output> {
   ): StartedRun<Output> {
     this.#checkFree();
     if (input === null) this.#checkResumable();
-    const { spec, journal } = this.#parts;
+    const { spec, journal, store } = this.#parts;
     const started = startRun<Output>({
       spec,
       journal,
+      store,
       state: this.#state,
       sessionId: this.id,
       input,

@@ -7,6 +7,8 @@ interface Recording {
   readonly seams: Seams;
   readonly runId: string;
   readonly agent: string;
+  /** The run that this one is a child of. */
+  readonly parentRunId: string | undefined;
   /** Called with every event: kept ones after they are kept, deltas at once. */
   readonly tell: (event: AgentEvent) => void;
   /** Called with every entry once it is kept, before anybody is told. */
@@ -25,6 +27,8 @@ interface Waiting {
  */
 export class Recorder {
   readonly #to: Recording;
+  /** What every event of the run has in common. */
+  readonly #stamp: { readonly runId: string; readonly agent: string; readonly parentRunId?: string };
   #seq: number;
   #queue: Waiting[] = [];
   /** Resolves when nothing is left to write. */
@@ -33,14 +37,15 @@ export class Recorder {
 
   constructor(to: Recording) {
     this.#to = to;
+    const { runId, agent, parentRunId } = to;
+    this.#stamp = { runId, agent, ...(parentRunId !== undefined && { parentRunId }) };
     this.#seq = to.journal.length;
   }
 
   /** Tells the readers something that is not kept. */
   tell(delta: NewDelta): void {
-    const { runId, agent, seams } = this.#to;
     // Stamped in place: there may be thousands a second, and nobody else holds it yet.
-    this.#to.tell(Object.assign(delta, { runId, agent, at: seams.now() }));
+    this.#to.tell(Object.assign(delta, this.#stamp, { at: this.#to.seams.now() }));
   }
 
   /**
@@ -49,8 +54,8 @@ export class Recorder {
    */
   record(entry: NewEntry): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure.error);
-    const { runId, agent, seams } = this.#to;
-    const stamped = { ...rounded(entry), runId, agent, at: seams.now(), seq: this.#seq } as Entry;
+    const at = this.#to.seams.now();
+    const stamped = { ...rounded(entry), ...this.#stamp, at, seq: this.#seq } as Entry;
     this.#seq += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ entry: stamped, resolve, reject });
@@ -118,6 +123,7 @@ function mustLast(entry: Entry): boolean {
       return entry.effect !== 'read';
     case 'input':
     case 'request':
+    case 'child-start':
     case 'approval':
     case 'approval-request':
     case 'run-end':

@@ -29,6 +29,8 @@ export interface PendingApproval {
   readonly input: unknown;
   /** The agent that asks. */
   readonly agent: string;
+  /** The session of the subagent that asks; left out for the session's own calls. */
+  readonly session?: string;
 }
 
 /** What a run waits for. */
@@ -39,6 +41,8 @@ export interface Pending {
 
 /** One model call of a run and the tools it asked for. */
 export interface Step {
+  /** The run that made it: that of a subagent for its calls. */
+  readonly runId: string;
   /** Counts the model calls of the run from 1. */
   readonly turn: number;
   readonly agent: string;

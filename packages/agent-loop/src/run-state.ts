@@ -4,15 +4,20 @@ import type { AgentSpec } from './agent-spec.ts';
 import type { RequestParams } from './api.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
+import type { Children } from './children.ts';
 import type { Halt } from './halt.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, JournalStore } from './journal.ts';
+import type { Lineage } from './lineage.ts';
 import type { RunLogger } from './logger.ts';
+import type { Parent } from './parent.ts';
+import { type Permissions, permissionsOf } from './permissions.ts';
 import { Recorder } from './recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from './seams.ts';
 import type { ModelRequest, RequestChanges, SessionState } from './session-state.ts';
 import { costOf, Tally } from './tally.ts';
 import type { Transcript } from './transcript.ts';
+import type { Waiting } from './waiting.ts';
 
 const GRACE_MS = 20;
 
@@ -32,10 +37,16 @@ export interface RunParts {
   readonly gates?: readonly Gate[] | undefined;
   /** Called with every event. Deltas are only produced where it is given. */
   readonly sink: ((event: AgentEvent) => void) | undefined;
+  /** The run that it is a child of. */
+  readonly parent?: Parent | undefined;
+  readonly children: Children;
+  readonly lineage: Lineage;
+  readonly store?: JournalStore | null | undefined;
+  readonly waiting?: Waiting | undefined;
 }
 
 /** The state of one run: what its entries fold into, and the ways to write, tell, wait and stop. */
-export class RunState {
+export class RunState implements Parent {
   readonly spec: AgentSpec;
   readonly runId: string;
   readonly seams: Seams;
@@ -45,6 +56,12 @@ export class RunState {
   readonly state: SessionState;
   readonly sessionId: string | null;
   readonly gates: readonly Gate[];
+  readonly children: Children;
+  readonly lineage: Lineage;
+  readonly permissions: Permissions;
+  readonly store: JournalStore | null;
+  /** Told when all that it does waits for decisions; undefined where nobody waits for it who could go on meanwhile. */
+  readonly waiting: Waiting | undefined;
   /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
   readonly limit: LimitFunction;
   /** Whether anybody listens to deltas. */
@@ -67,16 +84,23 @@ export class RunState {
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
-    this.gates = parts.gates ?? [];
+    this.gates = [...new Set([...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
+    this.children = parts.children;
+    this.lineage = parts.lineage;
+    this.permissions = permissionsOf(spec, parts.parent?.permissions);
+    this.store = parts.store ?? null;
+    this.waiting = parts.waiting;
     this.#recorder = new Recorder({
       journal,
       seams: spec.seams,
       runId,
       agent: spec.name,
+      parentRunId: parts.parent?.runId,
       tell: (event) => this.#tellReaders(event),
       fold: (entry) => {
         state.apply(entry);
-        if (entry.type === 'approval') this.#deciders.get(entry.callId)?.(entry);
+        if (entry.type === 'approval' && entry.session === undefined)
+          this.#deciders.get(entry.callId)?.(entry);
       },
     });
   }
@@ -108,6 +132,11 @@ export class RunState {
   /** Tells something that is not kept. */
   tell(delta: NewDelta): void {
     if (this.telling && !this.#ended) this.#recorder.tell(delta);
+  }
+
+  /** Tells the readers an event of a child. */
+  forward(event: AgentEvent): void {
+    this.#tellReaders(event);
   }
 
   /** The next request, as an object and as the bytes of its body. `changes` are for this request alone. */

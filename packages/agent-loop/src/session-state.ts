@@ -1,3 +1,4 @@
+import { ChildRecords } from './child-records.ts';
 import type { MessageParam, RequestParams, ToolUseBlock } from './api.ts';
 import type {
   ApprovalEvent,
@@ -46,6 +47,8 @@ export interface RunRecord {
   hasInput: boolean;
   /** How it ended, or null while it has not: it goes on, or was interrupted. */
   ended: Outcome | 'failed' | null;
+  /** Its last entry, where it has ended. */
+  end: RunEndEvent | null;
   /** The request whose reply has not come, where there is one. */
   inFlight: RequestEvent | null;
   /** The reply that no request has followed yet. */
@@ -64,6 +67,8 @@ export class SessionState {
   prefix: { readonly model: string; readonly fingerprint: string } | null = null;
   /** What every request holds beside its messages, as last kept. */
   settings: SettingsEvent | null = null;
+  /** The runs it has started. */
+  readonly children = new ChildRecords();
   readonly #calls = new Map<string, CallRecord>();
   /** Every call that was ever decided on, so that a late second answer is known for one. */
   readonly #everDecided = new Set<string>();
@@ -126,6 +131,7 @@ export class SessionState {
     this.transcript.apply(entry);
     this.total.apply(entry);
     this.run?.tally.apply(entry);
+    this.children.apply(entry);
     switch (entry.type) {
       case 'session-start':
       case 'prefix-change':
@@ -138,13 +144,16 @@ export class SessionState {
         this.#fork(entry);
         break;
       case 'run-start':
-        if (this.run?.runId === entry.runId) this.run.ended = null;
-        else
+        if (this.run?.runId === entry.runId) {
+          this.run.ended = null;
+          this.run.end = null;
+        } else
           this.run = {
             runId: entry.runId,
             tally: new Tally(),
             hasInput: false,
             ended: null,
+            end: null,
             inFlight: null,
             unanswered: null,
           };
@@ -153,6 +162,7 @@ export class SessionState {
         // An input that is refused before any reply came would have every later request refused too.
         if (this.run?.hasInput && !this.run.tally.reply && isRefused(entry)) this.transcript.withdraw();
         if (this.run) this.run.ended = entry.outcome;
+        if (this.run) this.run.end = entry;
         break;
       case 'input':
         if (this.run) this.run.unanswered = null;
@@ -179,6 +189,8 @@ export class SessionState {
         this.#calls.set(entry.callId, { ...this.#known(entry.callId), asked: entry });
         break;
       case 'approval': {
+        // Kept in the session of the child whose call it is, and noted here.
+        if (entry.session !== undefined) break;
         const known = this.#known(entry.callId);
         if (!known.decided) this.#calls.set(entry.callId, { ...known, decided: entry });
         this.#everDecided.add(entry.callId);
@@ -208,8 +220,8 @@ export class SessionState {
   #fork({ runId }: ForkEvent): void {
     this.total = new Tally();
     if (!this.run) return;
-    const { ended, unanswered } = this.run;
-    this.run = { runId, tally: new Tally(), hasInput: false, ended, inFlight: null, unanswered };
+    const { ended, end, unanswered } = this.run;
+    this.run = { runId, tally: new Tally(), hasInput: false, ended, end, inFlight: null, unanswered };
   }
 }
 

@@ -6,11 +6,16 @@ import { ConfigError, messageOf, RunError } from './errors.ts';
 import type { AgentEvent, NewEntry } from './events.ts';
 import { Halt } from './halt.ts';
 import type { Journal } from './journal.ts';
+import { Children } from './children.ts';
+import type { JournalStore } from './journal.ts';
+import { Lineage } from './lineage.ts';
 import { runLogger } from './logger.ts';
+import { haltOfChild, type Parent } from './parent.ts';
 import type { RunResult } from './result.ts';
 import { runLoop } from './run.ts';
 import { RunState } from './run-state.ts';
 import type { SessionState } from './session-state.ts';
+import type { Waiting } from './waiting.ts';
 
 /** What a run starts from. */
 export interface RunStart {
@@ -28,6 +33,14 @@ export interface RunStart {
   readonly messages?: readonly MessageParam[] | undefined;
   /** What has to be over before it begins. */
   readonly after?: Promise<unknown> | undefined;
+  /** Where the sessions of its subagents last: the store of its own. */
+  readonly store?: JournalStore | null | undefined;
+  /** The run that it is a child of. */
+  readonly parent?: Parent | undefined;
+  /** Its id, where that was given before. */
+  readonly runId?: string | undefined;
+  /** Told when all that it does waits for decisions. */
+  readonly waiting?: Waiting | undefined;
 }
 
 /** A run under way. */
@@ -39,14 +52,20 @@ export interface StartedRun<Output> {
   readonly park: () => void;
   /** Keeps an entry in the run's journal, in its order. False where the run has ended, or never began. */
   readonly keep: (entry: NewEntry) => Promise<boolean>;
+  /** The runs that it has started. */
+  readonly children: Children;
+  readonly lineage: Lineage;
 }
 
 /** Starts a run at once. A run that was interrupted, or waits for approval, goes on under the id it had. */
 export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const { spec, state, input } = start;
   const unfinished = state.run && (state.run.ended === null || state.run.ended === 'awaiting-approval');
-  const runId = input === null && unfinished && state.run ? state.run.runId : spec.seams.id('run');
+  const resumed = input === null && unfinished ? state.run?.runId : undefined;
+  const runId = start.runId ?? resumed ?? spec.seams.id('run');
   const halt = new Halt();
+  const children = new Children();
+  const lineage = new Lineage(spec.limits, start.parent?.lineage, state.children.startedBy(runId));
   let running: RunState | undefined;
   const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
   const result = follow(start, halt, async () => {
@@ -55,7 +74,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     state.transcript.seed(start.messages ?? []);
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
     await start.after;
-    running = new RunState({ ...start, runId, halt, logger, params });
+    running = new RunState({ ...start, runId, halt, logger, params, children, lineage });
     tellBegun();
     return runLoop(running, input) as Promise<RunResult<Output>>;
   });
@@ -64,6 +83,8 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   return {
     runId,
     result,
+    children,
+    lineage,
     stop: (reason) => halt.trip({ kind: 'stopped', reason }),
     park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
     async keep(entry) {
@@ -75,9 +96,17 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   };
 }
 
-/** Runs `work` while an aborted signal stops it. */
-async function follow<T>({ signal }: RunStart, halt: Halt, work: () => Promise<T>): Promise<T> {
-  const onAbort = (): void => halt.trip({ kind: 'stopped', reason: abortReason(signal) });
+/** Runs `work` while an aborted signal stops it, or the end of its parent. */
+async function follow<T>({ signal, parent }: RunStart, halt: Halt, work: () => Promise<T>): Promise<T> {
+  const onEnd = (): void => {
+    if (parent?.halt.reason) halt.trip(haltOfChild(parent.halt.reason));
+  };
+  // A signal that the parent's end has aborted says less than the parent does.
+  const onAbort = (): void => {
+    onEnd();
+    halt.trip({ kind: 'stopped', reason: abortReason(signal) });
+  };
+  const detach = parent?.halt.on(onEnd);
   if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
@@ -85,6 +114,7 @@ async function follow<T>({ signal }: RunStart, halt: Halt, work: () => Promise<T
   } finally {
     // `once` alone would leak a listener per run on a signal that is never aborted.
     signal?.removeEventListener('abort', onAbort);
+    detach?.();
   }
 }
 

@@ -3,8 +3,9 @@
  *
  * @module
  */
-export { EntryDecoder, EntryEncoder, entryJson } from './entry-codec.ts';
-export type { EncodedEntry } from './entry-codec.ts';
+export { EntryDecoder } from './entry-decoder.ts';
+export { EntryEncoder, entryJson } from './entry-encoder.ts';
+export type { EncodedEntry } from './entry-encoder.ts';
 export type { Entry } from './events.ts';
 export { checkAppend, checkJournalId, JournalError, memoryJournal } from './journal.ts';
 export type {

@@ -14,6 +14,8 @@ export class Tally {
   /** The last whole reply. */
   reply: Message | null = null;
   #startedAt = 0;
+  /** How many steps of each child are counted already. */
+  readonly #counted = new Map<string, number>();
 
   /** Folds one entry. */
   apply(entry: Entry): void {
@@ -34,20 +36,37 @@ export class Tally {
         if (entry.text !== '') this.text = entry.text;
         if (entry.usage) this.#addStep(entry, { model: entry.model, tools: [], lost: true }, entry.usage);
         break;
+      case 'child-end':
+        // It lists all its steps; where it has ended before, some are counted.
+        for (const step of entry.steps.slice(this.#counted.get(entry.session) ?? 0)) {
+          addUsage(this.usage, step.usage);
+          this.steps.push(step);
+        }
+        this.#counted.set(entry.session, entry.steps.length);
+        break;
       default:
     }
   }
 
   #addStep(
-    entry: { turn: number; agent: string; durationMs: number },
+    entry: { runId: string; turn: number; agent: string; durationMs: number },
     part: Pick<Step, 'model' | 'tools' | 'lost'>,
     usage: Parameters<typeof addUsage>[1],
   ): void {
     addUsage(this.usage, usage);
     const own = emptyUsage();
     addUsage(own, usage);
-    const { turn, agent, durationMs } = entry;
-    this.steps.push({ turn, agent, ...part, usage: own, usd: null, startedAt: this.#startedAt, durationMs });
+    const { runId, turn, agent, durationMs } = entry;
+    this.steps.push({
+      runId,
+      turn,
+      agent,
+      ...part,
+      usage: own,
+      usd: null,
+      startedAt: this.#startedAt,
+      durationMs,
+    });
   }
 }
 
@@ -66,12 +85,12 @@ export function costOf(steps: readonly Step[]): Cost {
   const byModel: Record<string, CostPart> = {};
   const byAgent: Record<string, CostPart> = {};
   const byTool: Record<string, CostPart> = {};
-  let readTools: readonly string[] = [];
+  const readTools = new Map<string, readonly string[]>();
   for (const step of steps) {
     addPart(byModel, step.model, step.usage);
     addPart(byAgent, step.agent, step.usage);
-    for (const tool of new Set(readTools)) addPart(byTool, tool, step.usage);
-    if (!step.lost) readTools = step.tools;
+    for (const tool of new Set(readTools.get(step.runId))) addPart(byTool, tool, step.usage);
+    if (!step.lost) readTools.set(step.runId, step.tools);
   }
   return { usd: null, lostUsd: null, unpriced: Object.keys(byModel), byModel, byAgent, byTool };
 }

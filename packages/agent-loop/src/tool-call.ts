@@ -79,7 +79,7 @@ export async function decideCall(
 ): Promise<Ready | Settled | Undecided> {
   const { tool } = ready;
   try {
-    const verdict = await run.spec.hooks.beforeTool?.(describe(run, call, ready.input));
+    const verdict = await run.permissions.beforeTool?.(describe(run, call, ready.input));
     if (verdict && 'deny' in verdict) return settle('denied', denial(verdict.deny));
     if (verdict && 'result' in verdict) return settle('ok', shapeOutput(verdict.result, tool.maxResultBytes));
   } catch (error) {
@@ -95,7 +95,7 @@ export async function decideCall(
   }
   // As the model sent it: what a person changes is checked like it, and it is JSON, which what the schema makes of it need not be.
   await run.record({ type: 'approval-request', callId: call.id, tool: tool.name, input: call.input });
-  if (!run.spec.approve) return { state: 'undecided', input: call.input };
+  if (!run.permissions.approve) return { state: 'undecided', input: call.input };
   return askForDecision(run, call, ready);
 }
 
@@ -119,7 +119,9 @@ export async function askForDecision(
   const elsewhere = run.decisionOn(call.id);
   let given: ApprovalDecision | undefined;
   try {
-    const answer = (async () => ({ given: await run.spec.approve?.(describe(run, call, call.input)) }))();
+    const answer = (async () => ({
+      given: await run.permissions.approve?.(describe(run, call, call.input)),
+    }))();
     const first = await Promise.race([elsewhere.decision, answer]);
     if ('seq' in first) return await applyDecision(run, call, ready, first);
     given = first.given;

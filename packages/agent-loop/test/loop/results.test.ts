@@ -80,6 +80,7 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
     usage: sum,
     steps: [
       {
+        runId: 'run_1',
         turn: 1,
         agent: 'scout',
         model: 'claude-sonnet-5-5',
@@ -91,6 +92,7 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
         durationMs: expect.any(Number) as unknown,
       },
       {
+        runId: 'run_1',
         turn: 2,
         agent: 'scout',
         model: 'claude-sonnet-5-5-20260901',

@@ -29,9 +29,39 @@ describe('entry codec', () => {
     ]);
   });
 
-  test('a turn of 4 kB with two tools takes at most 1.15 times its content', () => {
+  test('of replies too: their message, and its usage, lean on the last', () => {
     const encoder = new EntryEncoder();
-    for (const size of [1500, 3000]) {
+    const usage = { input_tokens: 9, output_tokens: 3, cache_creation: { ephemeral_5m_input_tokens: 0 } };
+    const envelope = { id: 'msg_1', role: 'assistant', model: 'm', stop_reason: 'tool_use', container: null };
+    const replies = [
+      { ...envelope, usage, content: [] },
+      {
+        ...envelope,
+        id: 'msg_2',
+        usage: { ...usage, input_tokens: 99 },
+        content: [{ type: 'text', text: 'b' }],
+      },
+      { ...envelope, id: 'msg_2', usage: { ...usage, input_tokens: 99 }, content: [] },
+      { ...envelope, id: 'msg_3', usage: { input_tokens: 5, output_tokens: 3 }, content: [] },
+      { ...envelope, id: 'msg_4', usage: { input_tokens: 5, output_tokens: 3, speed: 'fast' }, content: [] },
+    ].map(
+      (message, seq) =>
+        ({ type: 'reply', turn: 1, message, runId: 'r', agent: 'a', at: 7, seq }) as unknown as Entry,
+    );
+    const texts = replies.map((entry) => encoder.encode(entry));
+    expect(texts.slice(1)).toEqual([
+      '+0 m {"type":"reply","message":{"id":"msg_2","usage":{"input_tokens":99},"content":[{"type":"text","text":"b"}]}}',
+      '+0 m {"type":"reply","message":{"content":[]}}',
+      '+0 {"type":"reply","message":{"id":"msg_3","role":"assistant","model":"m","stop_reason":"tool_use","container":null,"usage":{"input_tokens":5,"output_tokens":3},"content":[]}}',
+      '+0 m {"type":"reply","message":{"id":"msg_4","usage":{"speed":"fast"},"content":[]}}',
+    ]);
+    const decoder = new EntryDecoder();
+    expect(texts.map((text) => decoder.decode(text))).toEqual(replies);
+  });
+
+  test('a turn of 2 kB or more with two tools takes at most 1.15 times its content', () => {
+    const encoder = new EntryEncoder();
+    for (const size of [700, 1500, 3000]) {
       const entries = sampleEntries(62, { resultSize: size }).map((entry) => withUuid(entry));
       const kept = entries.map((entry) => encoder.encode(entry));
       const bytes = Buffer.byteLength(kept.slice(-12).join('\n')) + 12 * 20;
@@ -80,6 +110,7 @@ describe('entry codec', () => {
     'c3 {"type":"tool-end"}',
     'r9 {"type":"input"}',
     'q {"type":"input"}',
+    'm {"type":"reply","message":{"content":[]}}',
   ])('refuses %j', (text) => {
     expect(() => new EntryDecoder().decode(text)).toThrow(SyntaxError);
   });
@@ -113,7 +144,10 @@ describe('entry codec', () => {
           seq % 3 === 0 && type !== 'reply'
             ? { callId: 'call_1', tool: 'a', input: structuredClone(block.input) }
             : {};
-        const message = type === 'reply' ? { message: { role: 'assistant', id: 'm', content: [block] } } : {};
+        const usage =
+          seq % 4 === 0 ? { deep: fields['input'] ?? null } : { input_tokens: seq % 3, deep: null };
+        const envelope = { role: 'assistant', id: `m${seq % 2}`, usage, ...(seq % 5 === 0 && { extra: {} }) };
+        const message = type === 'reply' ? { message: { ...envelope, content: [block] } } : {};
         const key = type === 'tool-start' ? { idempotencyKey: `${runId}:call_1` } : {};
         return {
           ...fields,

@@ -1,0 +1,36 @@
+import type { AgentSpec } from './agent-spec.ts';
+import { RunError } from './errors.ts';
+import { checkOutput } from './output.ts';
+import type { PartialRunResult, RunResult } from './result.ts';
+import type { SessionState } from './session-state.ts';
+import { costOf } from './tally.ts';
+
+/**
+ * The result of the latest run of a session, from its journal alone: nothing is run for it. Rejects with the RunError
+ * of a run that failed.
+ */
+export async function recordedResult(state: SessionState, spec: AgentSpec): Promise<RunResult<unknown>> {
+  const { run } = state;
+  const end = run?.end;
+  if (!run || !end) throw new Error('The run has not ended: there is no result to read.');
+  const { text, turns, usage, steps, reply } = run.tally;
+  const known: PartialRunResult = {
+    runId: run.runId,
+    text,
+    turns,
+    messages: state.transcript.closed(),
+    usage,
+    cost: costOf(steps),
+    steps: [...steps],
+  };
+  if (end.outcome === 'failed') {
+    const error = new RunError(end.code ?? 'config', end.reason ?? 'The run failed.');
+    error.result = known;
+    throw error;
+  }
+  const { outcome, reason } = end;
+  const checked =
+    spec.output && reply && outcome === 'completed' ? await checkOutput(spec.output, reply) : null;
+  const output = checked?.ok ? checked.value : null;
+  return { ...known, outcome, output, reason, reply, pending: null };
+}
