@@ -170,7 +170,13 @@ function minus(one: Spend, other: Spend): Spend {
 }
 
 /** A ceiling in USD and tokens. */
-export function ceilingOf({ usd, tokens }: { readonly usd?: number | undefined; readonly tokens?: number | undefined }): Ceiling {
+export function ceilingOf({
+  usd,
+  tokens,
+}: {
+  readonly usd?: number | undefined;
+  readonly tokens?: number | undefined;
+}): Ceiling {
   return { amount: usd === undefined ? null : fromUsd(usd), tokens: tokens ?? null };
 }
 

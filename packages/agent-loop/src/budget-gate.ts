@@ -45,7 +45,7 @@ export class BudgetGate implements Gate {
   }
 
   /** A run that an earlier process began goes on, or is given up. */
-  recall({ runId, spend }: RunRecord, resumed: boolean): void | Promise<void> {
+  recall(_run: RunState, { runId, spend }: RunRecord, resumed: boolean): void | Promise<void> {
     const { keeper, ofRun } = this.#terms;
     if (!ofRun) return keeper.change((book) => settleOpen(book, runId, spend));
     return resumed ? keeper.change((book) => book.add(spend.spent, spend.lost)) : undefined;
@@ -71,7 +71,11 @@ export class BudgetGate implements Gate {
   }
 
   /** Where the bound alone does not fit, the server is asked for the size of the prompt, which is free. */
-  #orCounted(run: RunState, candidate: Candidate, answer: Permit | Refusal): Permit | Refusal | Promise<Permit | Refusal> {
+  #orCounted(
+    run: RunState,
+    candidate: Candidate,
+    answer: Permit | Refusal,
+  ): Permit | Refusal | Promise<Permit | Refusal> {
     if (!('refused' in answer) || answer.later) return answer;
     const { countable, glance } = assess(run, candidate.request);
     if (!countable) return answer;
@@ -95,7 +99,10 @@ export class BudgetGate implements Gate {
         assess(run, request).learn(reply);
         const used = usedBy(reply, pricing, run.seams.now());
         if (!used || used.amount > reserved.amount || used.tokens > reserved.tokens)
-          run.logger.warn({ budget: this.#terms.name, reserved, used }, 'a reply used other than its worst case');
+          run.logger.warn(
+            { budget: this.#terms.name, reserved, used },
+            'a reply used other than its worst case',
+          );
         end((book) => book.settle(id, used));
       },
       lose: ({ unbilled }) => end((book) => (unbilled ? book.release(id) : book.lose(id))),
@@ -103,7 +110,12 @@ export class BudgetGate implements Gate {
     };
   }
 
-  #refuse(run: RunState, { request }: Candidate, verdict: Exclude<Verdict, { kind: 'reserved' }>, worst: WorstCase): Refusal {
+  #refuse(
+    run: RunState,
+    { request }: Candidate,
+    verdict: Exclude<Verdict, { kind: 'reserved' }>,
+    worst: WorstCase,
+  ): Refusal {
     const { name, hold } = this.#terms;
     if (verdict.kind !== 'refused') {
       this.#ended ??= Promise.withResolvers<void>();
@@ -126,8 +138,10 @@ export class BudgetGate implements Gate {
 
 /** The longest reply, in tokens, for which there is room. */
 function longestIn({ money, tokens }: WorstCase, room: Ceiling): number {
-  const byMoney = money && room.amount !== null ? Number((room.amount - money.base) / money.perToken) : Infinity;
-  const byTokens = room.tokens === null ? Infinity : Math.floor((room.tokens - tokens.base) / tokens.perToken);
+  const byMoney =
+    money && room.amount !== null ? Number((room.amount - money.base) / money.perToken) : Infinity;
+  const byTokens =
+    room.tokens === null ? Infinity : Math.floor((room.tokens - tokens.base) / tokens.perToken);
   return Math.max(0, Math.min(byMoney, byTokens));
 }
 
@@ -170,5 +184,8 @@ function isLater(id: string, than: string): boolean {
 
 /** Turn and try, as `reservationId` writes them. */
 function placeOf(id: string): number[] {
-  return id.slice(id.lastIndexOf(':') + 1).split('.').map(Number);
+  return id
+    .slice(id.lastIndexOf(':') + 1)
+    .split('.')
+    .map(Number);
 }

@@ -15,7 +15,15 @@ export async function countTokens(
   signal?: AbortSignal,
 ): Promise<number> {
   const { model, system, tools, tool_choice, thinking, output_config } = params;
-  const counted = withoutUndefined({ model, system, tools, tool_choice, thinking, output_config, messages: [...messages] });
+  const counted = withoutUndefined({
+    model,
+    system,
+    tools,
+    tool_choice,
+    thinking,
+    output_config,
+    messages: [...messages],
+  });
   const client = await spec.client();
   const options = signal ? { signal } : {};
   const { input_tokens } =

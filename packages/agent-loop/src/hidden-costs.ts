@@ -74,8 +74,9 @@ function lookAt(params: RequestParams): HiddenCosts {
   const fallbacks = fallbacksOf(fields['fallbacks']);
   const freeCode = tools.some(({ freesCode }) => freesCode);
   const problem =
-    tools.map((tool) => (tool.runsCode && !freeCode ? CODE_PROBLEM : tool.problem)).find((each) => each !== null) ??
-    (fallbacks === null ? FALLBACK_PROBLEM : null);
+    tools
+      .map((tool) => (tool.runsCode && !freeCode ? CODE_PROBLEM : tool.problem))
+      .find((each) => each !== null) ?? (fallbacks === null ? FALLBACK_PROBLEM : null);
   const grows = tools.map(({ growth }) => growth);
   return {
     passes: uses > 0 ? 1 + Math.min(uses, MAX_SERVER_PASSES) : 1,
@@ -133,7 +134,10 @@ function lookAtTool({ type = 'custom', max_uses, max_tokens, model }: TypedTool)
   const server: ToolCosts = { ...PLAIN, uses, growth: 'window', added: ADDED.tools };
   const [, web, version = ''] = /^(web_search|web_fetch)_(\d{8})/.exec(type) ?? [];
   if (web === 'web_search' && max_uses == null) {
-    return { ...server, problem: `${type} may search any number of times in a request, at 0.01 USD each. Set max_uses on it.` };
+    return {
+      ...server,
+      problem: `${type} may search any number of times in a request, at 0.01 USD each. Set max_uses on it.`,
+    };
   }
   if (web) return { ...server, searches: web === 'web_search' ? uses : 0, freesCode: version >= '20260209' };
   if (type.startsWith('code_execution_')) return { ...server, runsCode: true };
@@ -141,7 +145,10 @@ function lookAtTool({ type = 'custom', max_uses, max_tokens, model }: TypedTool)
   if (type === 'mcp_toolset') return { ...server, opaque: true };
   if (type.startsWith('advisor_')) {
     if (max_uses == null || max_tokens == null || !model)
-      return { ...server, problem: `${type} may ask any number of times, for answers of any length. Set max_uses and max_tokens on it.` };
+      return {
+        ...server,
+        problem: `${type} may ask any number of times, for answers of any length. Set max_uses and max_tokens on it.`,
+      };
     return { ...server, growth: 'output', advisor: { model, uses, maxTokens: max_tokens } };
   }
   return { ...server, problem: `what the tool type ${type} costs is not known to this version.` };
@@ -160,7 +167,9 @@ function fallbacksOf(given: unknown): readonly OtherModel[] | null {
 }
 
 function compactFromOf(management: unknown): number | null {
-  const { edits } = (management ?? {}) as { readonly edits?: readonly { readonly type?: string; readonly trigger?: { readonly value?: unknown } }[] };
+  const { edits } = (management ?? {}) as {
+    readonly edits?: readonly { readonly type?: string; readonly trigger?: { readonly value?: unknown } }[];
+  };
   const compact = edits?.find(({ type }) => type?.startsWith('compact_'));
   if (!compact) return null;
   return typeof compact.trigger?.value === 'number' ? compact.trigger.value : COMPACT_FROM;

@@ -36,17 +36,32 @@ export class RunSpend {
   apply(entry: Entry): void {
     switch (entry.type) {
       case 'request':
-        this.#last = { id: reservationId(entry.runId, entry.turn, entry.attempt), entry, used: null, unbilled: false };
+        this.#last = {
+          id: reservationId(entry.runId, entry.turn, entry.attempt),
+          entry,
+          used: null,
+          unbilled: false,
+        };
         break;
       case 'reply': {
         const used = usedBy(entry);
-        this.#spent = plus(this.#spent, used ?? this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) });
+        this.#spent = plus(
+          this.#spent,
+          used ?? this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) },
+        );
         if (this.#last) this.#last = { ...this.#last, used };
         break;
       }
       case 'reply-lost': {
         const unbilled = entry.unbilled === true;
-        if (!unbilled) this.#lost = plus(this.#lost, this.#reserved ?? { amount: amountOf(entry.lostUsd) ?? 0n, tokens: 0 });
+        if (!unbilled)
+          this.#lost = plus(
+            this.#lost,
+            this.#reserved ?? {
+              amount: amountOf((entry as { lostUsd?: number | null }).lostUsd) ?? 0n,
+              tokens: 0,
+            },
+          );
         if (this.#last) this.#last = { ...this.#last, unbilled };
         break;
       }
@@ -69,11 +84,13 @@ export function reservationId(runId: string, turn: number, attempt: number): str
 /** All tokens of a reply, in all of its passes. */
 export function tokensOf({ model, usage }: Message): number {
   let tokens = 0;
-  for (const pass of passesOf(model, usage)) tokens += promptTokensOf(pass.usage) + (pass.usage.output_tokens ?? 0);
+  for (const pass of passesOf(model, usage))
+    tokens += promptTokensOf(pass.usage) + (pass.usage.output_tokens ?? 0);
   return tokens;
 }
 
-function usedBy({ message, usd }: ReplyEvent): Spend | null {
+function usedBy(entry: ReplyEvent): Spend | null {
+  const { message, usd } = entry as ReplyEvent & { usd?: number | null };
   const amount = amountOf(usd);
   return amount === null ? null : { amount, tokens: tokensOf(message) };
 }

@@ -1,10 +1,11 @@
-import type { Amount } from './amount.ts';
-import type { Message, RequestParams } from './api.ts';
+import type { AgentSpec } from './agent-spec.ts';
+import { type Amount, toUsd } from './amount.ts';
+import type { Message, MessageParam, RequestParams } from './api.ts';
 import { type Spend } from './budget-book.ts';
 import { ConfigError, RunError } from './errors.ts';
 import { type CacheMarker, dearer, type HiddenCosts, hiddenCosts, type OtherModel } from './hidden-costs.ts';
 import type { Pricing, Rates } from './pricing.ts';
-import { type Glance, promptBound, WINDOW_TOKENS } from './prompt-bound.ts';
+import { type Glance, PromptBound, promptBound, WINDOW_TOKENS } from './prompt-bound.ts';
 import type { RunState } from './run-state.ts';
 import type { ModelRequest } from './session-state.ts';
 
@@ -37,10 +38,16 @@ const LONGEST_REPLY_MS = 3_600_000;
 export function worstCase(facts: WorstCaseFacts, pricing: Pricing | null): WorstCase {
   const hidden = hiddenCosts(facts.params);
   if (hidden.problem !== null) throw unbounded(hidden.problem);
-  const prompt = Math.min(hidden.opaque ? WINDOW_TOKENS : (facts.promptTokens ?? WINDOW_TOKENS), WINDOW_TOKENS);
+  const prompt = Math.min(
+    hidden.opaque ? WINDOW_TOKENS : (facts.promptTokens ?? WINDOW_TOKENS),
+    WINDOW_TOKENS,
+  );
   const own = use(hidden, prompt);
   const models = [{ model: facts.params.model, uses: 1, maxTokens: null }, ...hidden.fallbacks];
-  const uses = [...models.map((other) => times(own, other)), ...hidden.advisors.map((other) => advice(other, own))];
+  const uses = [
+    ...models.map((other) => times(own, other)),
+    ...hidden.advisors.map((other) => advice(other, own)),
+  ];
   return {
     tokens: {
       base: sum(uses.map(({ input, output }) => input.base + output.base)),
@@ -138,7 +145,8 @@ function dearestRates(
       for (const size of [1, promptTokens]) {
         const rates = pricing.ratesOf(model, { at: when, promptTokens: size, speed: each, geo });
         if (rates) found.push(rates);
-        else if (when === at && each === (speed === 'fast' ? 'fast' : undefined)) throw unpriced(model, speed, asked);
+        else if (when === at && each === (speed === 'fast' ? 'fast' : undefined))
+          throw unpriced(model, speed, asked);
       }
     }
   }
@@ -191,13 +199,35 @@ function assessAnew(run: RunState, request: ModelRequest): Assessment {
     worst(pricing, more = 0) {
       const { tokens, marker } = glance;
       const promptTokens = tokens === null ? null : tokens + more;
-      return worstCase({ params, promptTokens, marker, at: seams.now(), servedIn: served.get(spec) }, pricing);
+      return worstCase(
+        { params, promptTokens, marker, at: seams.now(), servedIn: served.get(spec) },
+        pricing,
+      );
     },
     learn(reply) {
       glance.learn(reply);
       served.set(spec, reply.usage.inference_geo ?? null);
     },
   };
+}
+
+/** The most that a first request can cost in USD, of a prompt of so many tokens; null where that can not be told. */
+export function worstUsd(
+  spec: AgentSpec,
+  { messages, ...params }: RequestParams & { readonly messages: readonly MessageParam[] },
+  inputTokens: number,
+): number | null {
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...params, messages }));
+  const glance = new PromptBound().glance(params, { params, messages, bytes }, hiddenCosts(params).added);
+  glance.count(inputTokens);
+  const { tokens: promptTokens, marker } = glance;
+  const facts = { params, promptTokens, marker, at: spec.seams.now(), servedIn: served.get(spec) };
+  try {
+    return toUsd(worstAt(worstCase(facts, spec.pricing), params.max_tokens).amount);
+  } catch (error) {
+    if (RunError.is(error) && error.code === 'config') return null;
+    throw error;
+  }
 }
 
 /** Throws a ConfigError unless a model has a price, for an option that limits money. */
