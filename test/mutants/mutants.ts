@@ -196,15 +196,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'fork-pays-for-its-parent',
     file: `${LOOP}/session-state.ts`,
-    find: 'this.total = new Tally();\n    if',
+    find: 'this.total = this.total.next();\n    if',
     replace: 'if',
     breaks: '5: a fork does not count what its parent used',
   },
   {
     id: 'usage-of-half-the-replies',
     file: `${LOOP}/tally.ts`,
-    find: 'addUsage(this.usage, usage);',
-    replace: 'if (this.steps.length % 2 === 0) addUsage(this.usage, usage);',
+    find: 'addUsage(this.usage, step.usage);',
+    replace: 'if (this.steps.length % 2 === 0) addUsage(this.usage, step.usage);',
     breaks: '5: the sum of the steps is the total',
   },
   {

@@ -1,4 +1,5 @@
 import type { ContentBlockParam } from './api.ts';
+import { worstFields } from './reply-price.ts';
 import type { RunState } from './run-state.ts';
 import type { RunRecord, SessionState } from './session-state.ts';
 import { settle } from './tool-call.ts';
@@ -65,7 +66,7 @@ async function giveUp(run: RunState, state: SessionState): Promise<void> {
 async function recordLoss(run: RunState, state: SessionState): Promise<void> {
   const request = state.run?.inFlight;
   if (!request) return;
-  const { turn, attempt, model, bytes, maxTokens } = request;
+  const { turn, attempt, model } = request;
   await run.record({
     type: 'reply-lost',
     turn,
@@ -73,9 +74,8 @@ async function recordLoss(run: RunState, state: SessionState): Promise<void> {
     code: 'interrupted',
     message: 'The process ended while this request was under way.',
     text: '',
-    usage: null,
-    worst: { input_tokens: bytes, output_tokens: maxTokens },
     model,
     durationMs: 0,
+    ...worstFields(run, request),
   });
 }

@@ -206,6 +206,7 @@ async function keepEnd(
     session,
     outcome,
     steps: [...state.total.steps],
+    lostUsd: state.total.lostUsd,
     children: Math.max(started, state.children.startedBy(childRunId)),
     ...(waits && { approvals: approvals.map((approval) => ({ session, ...approval })) }),
     ...(background && !waits && { content: background(ended) }),

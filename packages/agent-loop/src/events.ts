@@ -78,6 +78,13 @@ export interface ReplyEvent extends EntryBase {
   /** From the request to the first content, in milliseconds. */
   readonly firstTokenMs: number;
   readonly durationMs: number;
+  /**
+   * What it cost in USD by the prices of the moment it came, or null where none is known. Absent in journals that were
+   * written before there were prices, which counts as null.
+   */
+  readonly usd?: number | null;
+  /** The same by model, where passes of other models were part of it: an advisor, a fallback. */
+  readonly usdByModel?: Readonly<Record<string, number | null>>;
 }
 /** A reply broke off before it was whole. Nothing of it joins the transcript. */
 export interface ReplyLostEvent extends EntryBase {
@@ -95,6 +102,8 @@ export interface ReplyLostEvent extends EntryBase {
   readonly worst?: { readonly input_tokens: number; readonly output_tokens: number };
   /** It cost nothing: it never left, or the server answered with an error status. */
   readonly unbilled?: true;
+  /** What the server may have billed in USD: an estimate. 0 where it bills nothing, null where no price is known. */
+  readonly lostUsd?: number | null;
   readonly model: string;
   readonly durationMs: number;
 }
@@ -196,6 +205,8 @@ export interface ChildEndEvent extends EntryBase {
   readonly outcome: Outcome | 'failed';
   /** All model calls of its session, those of its own subagents included. */
   readonly steps: readonly Step[];
+  /** Estimate in USD of what its lost replies were billed, or null where no price is known. */
+  readonly lostUsd?: number | null;
   /** How many runs it has started itself, directly or not. */
   readonly children: number;
   /** What it waits for, where the outcome is `awaiting-approval`. */

@@ -2,11 +2,9 @@ import { ConfigError } from './errors.ts';
 import type { Entry } from './events.ts';
 import { type Journal, JournalError, type JournalStore } from './journal.ts';
 
-const BATCH = 256;
-
 /**
- * Copies entries into a journal that must not exist yet. Only the last append waits for the disk. Where copying fails,
- * nothing of it is left.
+ * Copies entries into a journal that must not exist yet, whole or not at all: a copy that a crash cuts off never passes
+ * for a session. `last` makes one more entry, for the end.
  */
 export async function copyInto(
   store: JournalStore,
@@ -15,16 +13,23 @@ export async function copyInto(
   last?: (seq: number) => Entry,
 ): Promise<Journal> {
   await checkFree(store, id);
-  const journal = await store.open(id);
-  if (journal.length > 0 || journal.damage) {
-    await journal.close();
-    throw taken(id);
+  if (store.create) {
+    try {
+      await store.create(id, followedBy(entries, last));
+    } catch (error) {
+      if (error instanceof JournalError && error.code === 'seq-conflict') throw taken(id);
+      throw error;
+    }
+    return store.open(id);
   }
+  const all: Entry[] = [];
+  for await (const entry of followedBy(entries, last)) all.push(entry);
+  const journal = await store.open(id);
   try {
-    await copy(journal, entries, last);
+    await journal.append(all, 0, { sync: true });
     return journal;
   } catch (error) {
-    await discard(store, id, journal);
+    await journal.close();
     throw error;
   }
 }
@@ -52,22 +57,16 @@ async function checkFree(store: JournalStore, id: string): Promise<void> {
   if (!isFree) throw taken(id);
 }
 
-async function copy(
-  journal: Journal,
+async function* followedBy(
   entries: AsyncIterable<Entry>,
   last: ((seq: number) => Entry) | undefined,
-): Promise<void> {
-  let batch: Entry[] = [];
-  const flush = async (sync: boolean): Promise<void> => {
-    if (batch.length > 0) await journal.append(batch, journal.length, { sync });
-    batch = [];
-  };
+): AsyncGenerator<Entry> {
+  let count = 0;
   for await (const entry of entries) {
-    batch.push(entry);
-    if (batch.length >= BATCH) await flush(false);
+    yield entry;
+    count += 1;
   }
-  if (last) batch.push(last(journal.length + batch.length));
-  await flush(true);
+  if (last) yield last(count);
 }
 
 function taken(id: string): ConfigError {

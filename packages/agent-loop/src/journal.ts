@@ -58,6 +58,12 @@ export interface JournalStore {
    * owners only the later can append. With `readonly` it fences nobody, appends nothing and creates nothing.
    */
   open(id: string, options?: { readonly readonly?: boolean }): Promise<Journal>;
+  /**
+   * Makes a journal of entries that exist already, their positions from 0 on: whole or not at all, whenever it is cut
+   * off. Rejects with `seq-conflict` where there is a journal with this id. Left out by stores of which one `append` is
+   * as much: then a copy is one append.
+   */
+  create?(id: string, entries: AsyncIterable<Entry>): Promise<void>;
   /** All journals, in the order of their ids. */
   list(): Promise<readonly JournalInfo[]>;
   /** Deletes a journal and fences its owner. Deleting one that does not exist is no error. */

@@ -14,7 +14,6 @@ import { askedNow, pendingOf } from './session-pending.ts';
 import { prefixNews } from './session-prefix.ts';
 import { SessionState } from './session-state.ts';
 import { type StartedRun, startRun } from './start-run.ts';
-import { costOf } from './tally.ts';
 import { toDecision } from './tool-call.ts';
 import type { Usage } from './usage.ts';
 
@@ -66,7 +65,7 @@ export class OpenSession<Output> implements Session<Output> {
     return this.#state.total.usage;
   }
   get cost(): Cost {
-    return costOf(this.#state.total.steps);
+    return this.#state.total.cost;
   }
   get steps(): readonly Step[] {
     return [...this.#state.total.steps];

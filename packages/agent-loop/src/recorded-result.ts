@@ -3,7 +3,6 @@ import { RunError } from './errors.ts';
 import { checkOutput } from './output.ts';
 import type { PartialRunResult, RunResult } from './result.ts';
 import type { SessionState } from './session-state.ts';
-import { costOf } from './tally.ts';
 
 /**
  * The result of the latest run of a session, from its journal alone: nothing is run for it. Rejects with the RunError
@@ -13,14 +12,14 @@ export async function recordedResult(state: SessionState, spec: AgentSpec): Prom
   const { run } = state;
   const end = run?.end;
   if (!run || !end) throw new Error('The run has not ended: there is no result to read.');
-  const { text, turns, usage, steps, reply } = run.tally;
+  const { text, turns, usage, cost, steps, reply } = run.tally;
   const known: PartialRunResult = {
     runId: run.runId,
     text,
     turns,
     messages: state.transcript.closed(),
     usage,
-    cost: costOf(steps),
+    cost,
     steps: [...steps],
   };
   if (end.outcome === 'failed') {

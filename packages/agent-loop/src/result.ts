@@ -50,11 +50,17 @@ export interface Step {
   readonly model: string;
   /** Names of the tools called, in call order. */
   readonly tools: readonly string[];
+  /** Names of the tools whose results were new in its request, one for each call, in the order of the alphabet. */
+  readonly reads: readonly string[];
   readonly usage: Usage;
-  /** Price in USD, or null where no price is known. */
+  /** Price in USD, or null where no price is known. 0 where the reply was lost. */
   readonly usd: number | null;
+  /** Tokens and price by model, where passes of other models were part of the reply: an advisor, a fallback. */
+  readonly byModel?: Readonly<Record<string, CostPart>>;
   /** Whether the reply broke off; `usage` then holds what the server had reported. */
   readonly lost: boolean;
+  /** Estimate in USD of what a lost reply was billed, or null where no price is known. Not part of `usd`. */
+  readonly lostUsd?: number | null;
   /** Epoch milliseconds. */
   readonly startedAt: number;
   /** From the request to the whole reply, in milliseconds. */
@@ -68,7 +74,10 @@ export interface CostPart {
   readonly usd: number | null;
 }
 
-/** What a run cost. An unknown price is null, never guessed. */
+/**
+ * What a run cost. An unknown price is null, never guessed. All sums are exact: the steps add up to `usd`, and so do the
+ * parts by model and by agent, to the last digit.
+ */
 export interface Cost {
   /** USD of all whole replies, or null where a model in it has no known price. */
   readonly usd: number | null;
@@ -78,7 +87,10 @@ export interface Cost {
   readonly unpriced: readonly string[];
   readonly byModel: Readonly<Record<string, CostPart>>;
   readonly byAgent: Readonly<Record<string, CostPart>>;
-  /** By the tools whose results the reply was asked with: what it cost to read them. */
+  /**
+   * By the tools whose results a reply was asked with: what it cost to read them. A reply that read the results of several
+   * calls is divided evenly among them, so nothing is counted twice; one that read none is in no part.
+   */
   readonly byTool: Readonly<Record<string, CostPart>>;
 }
 

@@ -58,7 +58,7 @@ export class RunSpend {
           this.#lost = plus(
             this.#lost,
             this.#reserved ?? {
-              amount: amountOf((entry as { lostUsd?: number | null }).lostUsd) ?? 0n,
+              amount: amountOf(entry.lostUsd) ?? 0n,
               tokens: 0,
             },
           );
@@ -89,8 +89,7 @@ export function tokensOf({ model, usage }: Message): number {
   return tokens;
 }
 
-function usedBy(entry: ReplyEvent): Spend | null {
-  const { message, usd } = entry as ReplyEvent & { usd?: number | null };
+function usedBy({ message, usd }: ReplyEvent): Spend | null {
   const amount = amountOf(usd);
   return amount === null ? null : { amount, tokens: tokensOf(message) };
 }

@@ -15,7 +15,7 @@ import { Recorder } from './recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from './seams.ts';
 import type { ModelRequest, RequestChanges, SessionState } from './session-state.ts';
-import { costOf, Tally } from './tally.ts';
+import { Tally } from './tally.ts';
 import type { Transcript } from './transcript.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -180,14 +180,14 @@ export class RunState implements Parent {
 
   /** What is known of the run now. */
   snapshot(): PartialRunResult {
-    const { turns, text, usage, steps } = this.tally;
+    const { turns, text, usage, steps, cost } = this.tally;
     return {
       runId: this.runId,
       text,
       turns,
       messages: this.transcript.closed(),
       usage,
-      cost: costOf(steps),
+      cost,
       steps: [...steps],
     };
   }

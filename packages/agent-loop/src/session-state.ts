@@ -156,7 +156,7 @@ export class SessionState {
         } else
           this.run = {
             runId: entry.runId,
-            tally: new Tally(),
+            tally: this.total.next(),
             hasInput: false,
             ended: null,
             end: null,
@@ -227,12 +227,12 @@ export class SessionState {
    * that were started already. What the parent used, or has under way, is the parent's.
    */
   #fork({ runId }: ForkEvent): void {
-    this.total = new Tally();
+    this.total = this.total.next();
     if (!this.run) return;
     this.run = {
       ...this.run,
       runId,
-      tally: new Tally(),
+      tally: this.total.next(),
       hasInput: false,
       inFlight: null,
       spend: new RunSpend(),

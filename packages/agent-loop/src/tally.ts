@@ -1,9 +1,12 @@
+import type { Amount } from './amount.ts';
 import type { Message } from './api.ts';
-import type { Entry } from './events.ts';
+import type { ChildEndEvent, Entry, ReplyEvent, ReplyLostEvent } from './events.ts';
+import { amountOf, costOf, usdOf } from './ledger.ts';
+import { passesOf, plus, type PricedUsage } from './pricing.ts';
 import type { Cost, CostPart, Step } from './result.ts';
 import { addUsage, emptyUsage, type Usage } from './usage.ts';
 
-/** Steps, usage and text of a run, folded from its entries. */
+/** Steps, usage, money and text of a run, folded from its entries. */
 export class Tally {
   readonly steps: Step[] = [];
   readonly usage: Usage = emptyUsage();
@@ -13,9 +16,36 @@ export class Tally {
   text = '';
   /** The last whole reply. */
   reply: Message | null = null;
+  #amount: Amount | null = 0n;
+  #lost: Amount | null = 0n;
   #startedAt = 0;
-  /** How many steps of each child are counted already. */
-  readonly #counted = new Map<string, number>();
+  /** The tools that the last whole reply called: the next request holds the result of each. */
+  #reads: readonly string[] = [];
+  /** How much of each child is counted already. */
+  #counted = new Map<string, { readonly steps: number; readonly lost: Amount | null }>();
+
+  /** Counts from here on: what this one has counted is not counted again. */
+  next(): Tally {
+    const next = new Tally();
+    next.#reads = this.#reads;
+    next.#counted = new Map(this.#counted);
+    return next;
+  }
+
+  /** What the whole replies cost so far, in USD, or null where a price is not known. */
+  get usd(): number | null {
+    return usdOf(this.#amount);
+  }
+
+  /** Estimate in USD of what lost replies were billed, or null where a price is not known. */
+  get lostUsd(): number | null {
+    return usdOf(this.#lost);
+  }
+
+  /** What was spent, and on what. */
+  get cost(): Cost {
+    return costOf(this.steps, this.lostUsd);
+  }
 
   /** Folds one entry. */
   apply(entry: Entry): void {
@@ -24,49 +54,69 @@ export class Tally {
         this.turns = entry.turn;
         this.#startedAt = entry.at;
         break;
-      case 'reply': {
-        const { message } = entry;
-        this.reply = message;
-        this.text = textOf(message);
-        const tools = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.name] : []));
-        this.#addStep(entry, { model: message.model, tools, lost: false }, message.usage);
+      case 'reply':
+        this.reply = entry.message;
+        this.text = textOf(entry.message);
+        this.#addReply(entry);
         break;
-      }
       case 'reply-lost':
         if (entry.text !== '') this.text = entry.text;
-        if (entry.usage) this.#addStep(entry, { model: entry.model, tools: [], lost: true }, entry.usage);
+        this.#addLostStep(entry);
         break;
       case 'child-end':
-        // It lists all its steps; where it has ended before, some are counted.
-        for (const step of entry.steps.slice(this.#counted.get(entry.session) ?? 0)) {
-          addUsage(this.usage, step.usage);
-          this.steps.push(step);
-        }
-        this.#counted.set(entry.session, entry.steps.length);
+        this.#addChild(entry);
         break;
       default:
     }
   }
 
-  #addStep(
-    entry: { runId: string; turn: number; agent: string; durationMs: number },
-    part: Pick<Step, 'model' | 'tools' | 'lost'>,
-    usage: Parameters<typeof addUsage>[1],
-  ): void {
-    addUsage(this.usage, usage);
-    const own = emptyUsage();
-    addUsage(own, usage);
-    const { runId, turn, agent, durationMs } = entry;
-    this.steps.push({
-      runId,
-      turn,
-      agent,
-      ...part,
-      usage: own,
-      usd: null,
-      startedAt: this.#startedAt,
-      durationMs,
+  #add(step: Step): void {
+    this.steps.push(step);
+    addUsage(this.usage, step.usage);
+    this.#amount = plus(this.#amount, amountOf(step.usd));
+  }
+
+  #addReply(entry: ReplyEvent): void {
+    const { message, usd = null } = entry;
+    const parts = partsOf(entry);
+    const usage = emptyUsage();
+    for (const part of Object.values(parts)) addUsage(usage, part.usage);
+    const tools = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.name] : []));
+    const isMixed = Object.keys(parts).some((model) => model !== message.model);
+    this.#add({
+      ...this.#head(entry),
+      model: message.model,
+      tools,
+      usage,
+      usd,
+      ...(isMixed && { byModel: parts }),
+      lost: false,
     });
+    // A refused turn leaves the transcript, with its calls.
+    this.#reads = message.stop_reason === 'refusal' ? [] : tools.toSorted();
+  }
+
+  /** A lost reply of which the server told nothing is no step. */
+  #addLostStep(entry: ReplyLostEvent): void {
+    const { model, usage: reported, worst, lostUsd = reported || worst ? null : 0 } = entry;
+    this.#lost = plus(this.#lost, amountOf(lostUsd));
+    if (!reported) return;
+    const usage = emptyUsage();
+    addUsage(usage, reported);
+    this.#add({ ...this.#head(entry), model, tools: [], usage, usd: 0, lost: true, lostUsd });
+  }
+
+  /** It lists all its steps; where it has ended before, some are counted. */
+  #addChild({ session, steps, lostUsd = 0 }: ChildEndEvent): void {
+    const counted = this.#counted.get(session) ?? { steps: 0, lost: 0n };
+    for (const step of steps.slice(counted.steps)) this.#add(step);
+    const lost = amountOf(lostUsd);
+    this.#lost = lost === null || counted.lost === null ? null : plus(this.#lost, lost - counted.lost);
+    this.#counted.set(session, { steps: steps.length, lost });
+  }
+
+  #head({ runId, turn, agent, durationMs }: ReplyEvent | ReplyLostEvent) {
+    return { runId, turn, agent, reads: this.#reads, startedAt: this.#startedAt, durationMs };
   }
 }
 
@@ -77,25 +127,16 @@ export function textOf(message: Pick<Message, 'content'>): string {
   return text;
 }
 
-/**
- * What the steps cost. This version knows no prices: tokens are counted, every model is listed under `unpriced` and
- * all money is null.
- */
-export function costOf(steps: readonly Step[]): Cost {
-  const byModel: Record<string, CostPart> = {};
-  const byAgent: Record<string, CostPart> = {};
-  const byTool: Record<string, CostPart> = {};
-  const readTools = new Map<string, readonly string[]>();
-  for (const step of steps) {
-    addPart(byModel, step.model, step.usage);
-    addPart(byAgent, step.agent, step.usage);
-    for (const tool of new Set(readTools.get(step.runId))) addPart(byTool, tool, step.usage);
-    if (!step.lost) readTools.set(step.runId, step.tools);
-  }
-  return { usd: null, lostUsd: null, unpriced: Object.keys(byModel), byModel, byAgent, byTool };
-}
-
-function addPart(parts: Record<string, CostPart>, key: string, usage: Usage): void {
-  const part = (parts[key] ??= { usage: emptyUsage(), usd: null });
-  addUsage(part.usage, usage);
+/** Tokens and money of a reply by the model of each pass. What is of the reply as a whole is of its own model. */
+function partsOf({ message, usd = null, usdByModel }: ReplyEvent): Record<string, CostPart> {
+  const parts: Record<string, CostPart> = {};
+  const add = (model: string, usage: PricedUsage): void => {
+    parts[model] ??= { usage: emptyUsage(), usd: usdByModel ? (usdByModel[model] ?? null) : usd };
+    addUsage(parts[model].usage, usage);
+  };
+  const passes = passesOf(message.model, message.usage);
+  for (const { model, usage } of passes) add(model, usage);
+  const { output_tokens_details, server_tool_use } = message.usage;
+  if (passes[0]?.usage !== message.usage) add(message.model, { output_tokens_details, server_tool_use });
+  return parts;
 }

@@ -4,6 +4,7 @@ import { askLeave } from './leave.ts';
 import { LostReply } from './lost-reply.ts';
 import { callModel, type Reply } from './model-call.ts';
 import type { ReplyListener } from './reply-builder.ts';
+import { lossFields, priceFields } from './reply-price.ts';
 import type { RunState } from './run-state.ts';
 import { ToolBatch } from './tool-batch.ts';
 
@@ -45,7 +46,7 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       await batch.discard();
       if (!(error instanceof LostReply)) throw error;
       permit.lose(error);
-      await recordLoss(run, turn, attempt, error);
+      await recordLoss(run, { turn, attempt, request }, error);
       if (run.halt.reason) return null;
       if (!error.retryable || attempt > run.spec.limits.turnRetries) throw toRunError(error, attempt);
       await waitBeforeRetry(run, attempt, error);
@@ -74,7 +75,17 @@ function recordRequest(
 
 async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch): Promise<Turn> {
   const { message, brokenCalls, requestId, firstTokenMs, durationMs } = reply;
-  await run.record({ type: 'reply', turn, message, brokenCalls, requestId, firstTokenMs, durationMs });
+  const price = priceFields(run, message);
+  await run.record({
+    type: 'reply',
+    turn,
+    message,
+    brokenCalls,
+    requestId,
+    firstTokenMs,
+    durationMs,
+    ...price,
+  });
   run.logger.info(
     {
       turn,
@@ -103,22 +114,17 @@ function listenTo(run: RunState, batch: ToolBatch): ReplyListener {
   };
 }
 
-async function recordLoss(run: RunState, turn: number, attempt: number, lost: LostReply): Promise<void> {
-  const { text = '', usage = null, model = run.params.model, durationMs = 0 } = lost.partial ?? {};
+async function recordLoss(
+  run: RunState,
+  { turn, attempt, request }: Candidate,
+  lost: LostReply,
+): Promise<void> {
+  const { params, bytes } = request;
+  const { text = '', model = params.model, durationMs = 0 } = lost.partial ?? {};
   const { code, message } = lost;
-  const unbilled = lost.unbilled && { unbilled: true as const };
-  await run.record({
-    type: 'reply-lost',
-    turn,
-    attempt,
-    code,
-    message,
-    text,
-    usage,
-    model,
-    durationMs,
-    ...unbilled,
-  });
+  const sent = { model: params.model, bytes: bytes.length, maxTokens: params.max_tokens };
+  const loss = { ...lossFields(run, lost, sent), ...(lost.unbilled && { unbilled: true as const }) };
+  await run.record({ type: 'reply-lost', turn, attempt, code, message, text, model, durationMs, ...loss });
   run.logger.warn({ turn, attempt, code, err: lost }, 'reply lost');
 }
 

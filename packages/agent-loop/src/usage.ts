@@ -1,4 +1,4 @@
-import type { ReplyUsage } from './api.ts';
+import type { PricedUsage } from './pricing.ts';
 
 /**
  * Token counts summed over replies, with the API's field names.
@@ -30,8 +30,8 @@ export function emptyUsage(): Usage {
   };
 }
 
-/** Adds the usage of one reply to `total`, in place. Fields a server leaves out count as 0. */
-export function addUsage(total: Usage, reply: Partial<ReplyUsage>): void {
+/** Adds the usage of one reply to `total`, in place. Fields that a server leaves out count as 0. */
+export function addUsage(total: Usage, reply: PricedUsage): void {
   total.input_tokens += reply.input_tokens ?? 0;
   total.output_tokens += reply.output_tokens ?? 0;
   total.cache_creation_input_tokens += reply.cache_creation_input_tokens ?? 0;
@@ -41,6 +41,39 @@ export function addUsage(total: Usage, reply: Partial<ReplyUsage>): void {
   total.output_tokens_details.thinking_tokens += reply.output_tokens_details?.thinking_tokens ?? 0;
   total.server_tool_use.web_search_requests += reply.server_tool_use?.web_search_requests ?? 0;
   total.server_tool_use.web_fetch_requests += reply.server_tool_use?.web_fetch_requests ?? 0;
+}
+
+/** Divides a usage into parts in the ratio of whole `weights`. What does not divide goes to the first: they add up to it. */
+export function shareUsage(usage: Usage, weights: readonly number[]): Usage[] {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const rest = map(usage, (tokens) => tokens);
+  const parts = weights.slice(1).map((weight) => {
+    const part = map(usage, (tokens) => Math.floor((tokens * weight) / total));
+    addUsage(
+      rest,
+      map(part, (tokens) => -tokens),
+    );
+    return part;
+  });
+  return [rest, ...parts];
+}
+
+function map(usage: Usage, change: (tokens: number) => number): Usage {
+  return {
+    input_tokens: change(usage.input_tokens),
+    output_tokens: change(usage.output_tokens),
+    cache_creation_input_tokens: change(usage.cache_creation_input_tokens),
+    cache_read_input_tokens: change(usage.cache_read_input_tokens),
+    cache_creation: {
+      ephemeral_5m_input_tokens: change(usage.cache_creation.ephemeral_5m_input_tokens),
+      ephemeral_1h_input_tokens: change(usage.cache_creation.ephemeral_1h_input_tokens),
+    },
+    output_tokens_details: { thinking_tokens: change(usage.output_tokens_details.thinking_tokens) },
+    server_tool_use: {
+      web_search_requests: change(usage.server_tool_use.web_search_requests),
+      web_fetch_requests: change(usage.server_tool_use.web_fetch_requests),
+    },
+  };
 }
 
 /** The size of a prompt, however much of it came from the cache. Fields a server leaves out count as 0. */

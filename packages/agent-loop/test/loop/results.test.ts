@@ -62,7 +62,21 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
     server_tool_use: { web_search_requests: 2, web_fetch_requests: 1 },
   };
   const sum = { ...first, input_tokens: 250, output_tokens: 50, ...pick(second) };
-  const part = (usage: object) => ({ usage, usd: null });
+  // 100 x 2 + 20 x 10 + 2 x 2.50 + 5 x 4 + 3 x 0.10 USD per million; the second model has no known price.
+  const usd = 0.0004253;
+  const unpriced = (usage: object) => ({ usage, usd: null });
+  const half = {
+    ...noUsage,
+    input_tokens: 75,
+    output_tokens: 15,
+    output_tokens_details: { thinking_tokens: 4 },
+    server_tool_use: { web_search_requests: 1, web_fetch_requests: 0 },
+  };
+  const otherHalf = {
+    ...half,
+    output_tokens_details: { thinking_tokens: 5 },
+    server_tool_use: { web_search_requests: 1, web_fetch_requests: 1 },
+  };
   const requests = events.filter((event) => event.type === 'request');
   expect(result).toEqual({
     runId: 'run_1',
@@ -85,8 +99,9 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
         agent: 'scout',
         model: 'claude-sonnet-5-5',
         tools: ['left', 'right'],
+        reads: [],
         usage: first,
-        usd: null,
+        usd,
         lost: false,
         startedAt: requests[0]?.at,
         durationMs: expect.any(Number) as unknown,
@@ -97,6 +112,7 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
         agent: 'scout',
         model: 'claude-sonnet-5-5-20260901',
         tools: [],
+        reads: ['left', 'right'],
         usage: second,
         usd: null,
         lost: false,
@@ -106,11 +122,14 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
     ],
     cost: {
       usd: null,
-      lostUsd: null,
-      unpriced: ['claude-sonnet-5-5', 'claude-sonnet-5-5-20260901'],
-      byModel: { 'claude-sonnet-5-5': part(first), 'claude-sonnet-5-5-20260901': part(second) },
-      byAgent: { scout: part(sum) },
-      byTool: { left: part(second), right: part(second) },
+      lostUsd: 0,
+      unpriced: ['claude-sonnet-5-5-20260901'],
+      byModel: {
+        'claude-sonnet-5-5': { usage: first, usd },
+        'claude-sonnet-5-5-20260901': unpriced(second),
+      },
+      byAgent: { scout: unpriced(sum) },
+      byTool: { left: unpriced(otherHalf), right: unpriced(half) },
     },
   });
   expect(result?.steps[0]?.durationMs).toBeGreaterThanOrEqual(100);

@@ -8,6 +8,7 @@ import { codeOf } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
+import { createWhole } from './create-session.ts';
 import { openForReading, openForWriting } from './open-session.ts';
 
 /** How sessions are kept in files. */
@@ -51,6 +52,16 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): Jo
         return await openForWriting(place);
       } catch (error) {
         throw asJournalError(error, `The session ${JSON.stringify(id)} could not be opened`);
+      }
+    },
+    async create(id, entries) {
+      checkJournalId(id);
+      try {
+        await makeRoot(fs, root);
+        await syncParents(fs, root);
+        await createWhole({ fs, root, directory: join(root, id), id, blobBytes }, entries);
+      } catch (error) {
+        throw asJournalError(error, `The session ${JSON.stringify(id)} could not be made`);
       }
     },
     async list() {

@@ -1,6 +1,10 @@
+import { sampleEntries } from '@pawl/agent-loop/testkit';
+import { fileStore } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
+import { SimulatedFileSystem } from '../support/simulated-file-system.ts';
+import type { Faults } from '../support/simulated-file-system.ts';
 import { crashTrial } from './crash-trial.ts';
 import type { Ending, Plan } from './crash-trial.ts';
 
@@ -27,6 +31,38 @@ describe('crashes of a simulated machine', { timeout: patienceMs }, () => {
     }
     expect(crashes).toBeGreaterThan(100);
   });
+
+  test.for<Ending>(['kill', 'power'])(
+    '%s at every operation of a copy leaves all of it or none',
+    async (ending) => {
+      const entries = sampleEntries(30, { resultSize: 200 });
+      const trial = async (seed: number, faults: Faults): Promise<[operations: number, found: number]> => {
+        const fileSystem = new SimulatedFileSystem(randomFrom(seed));
+        const store = fileStore('/data/sessions', { fileSystem, blobBytes: 150 });
+        fileSystem.boot(faults);
+        const made = await store.create?.('copy', iterate(entries)).then(
+          () => true,
+          () => false,
+        );
+        const { operations } = fileSystem;
+        if (ending === 'power') fileSystem.losePower();
+        fileSystem.boot();
+        const listed = (await store.list()).map(({ id }) => id);
+        const journal = await store.open('copy');
+        expect([0, entries.length]).toContain(journal.length);
+        expect(listed).toEqual(journal.length > 0 ? ['copy'] : []);
+        if (made) expect(journal.length).toBe(entries.length);
+        if (journal.length > 0) expect(await all(journal.read())).toEqual(entries);
+        return [operations, journal.length];
+      };
+      const [operations] = await trial(1, {});
+      const found = new Set<number>();
+      for (let seed = 1; seed <= 4; seed += 1)
+        for (let crashAt = 0; crashAt < operations; crashAt += 1)
+          found.add((await trial(seed, { crashAt }))[1]);
+      expect(found).toEqual(new Set([0, entries.length]));
+    },
+  );
 
   test('crash upon crash, with full disks, failing syncs and short writes', async () => {
     const { trials, seed } = campaign({ suite: 200, ci: 2000, full: 1_000_000 });
@@ -61,6 +97,16 @@ describe('crashes of a simulated machine', { timeout: patienceMs }, () => {
       await run({ seed: space, appends: 3, processes: [{ faults: { space }, ending: 'kill' }, rest] });
   });
 });
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+async function* iterate<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
 
 function oneOf(failing: number): (count: number) => boolean {
   return (count) => count === failing;

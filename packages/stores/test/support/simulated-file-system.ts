@@ -168,6 +168,8 @@ export class SimulatedFileSystem implements FileSystem {
       const [source, target] = [this.#directory(dirname(from)), this.#directory(dirname(to))];
       const node = source.cache.get(basename(from));
       if (!node) throw failure('ENOENT', from);
+      const there = target.cache.get(basename(to));
+      if (there instanceof Directory && there.cache.size > 0) throw failure('ENOTEMPTY', to);
       this.#change([source, target], (names) => {
         names(source).delete(basename(from));
         names(target).set(basename(to), node);

@@ -1,0 +1,20 @@
+import type { JournalStore } from '../../journal.ts';
+
+/** A store, fresh and empty, and the ways to handle it. */
+export interface StoreUnderTest {
+  readonly store: JournalStore;
+  /** Another store over the same data, as another process would open it. A store that lives in memory gives itself. */
+  readonly reopen: () => JournalStore | Promise<JournalStore>;
+  /** Cleans up. */
+  close(): void | PromiseLike<void>;
+}
+
+/** What a store can leave out, if it says so. */
+export type StoreTopic = 'fencing' | 'readonly' | 'list' | 'delete' | 'large';
+
+/** What every store does, or leaves out by its topic. */
+export interface Case {
+  readonly name: string;
+  readonly topic?: StoreTopic;
+  readonly check: (under: StoreUnderTest) => Promise<void>;
+}
