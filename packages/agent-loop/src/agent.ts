@@ -5,7 +5,7 @@ import type { ContentBlockParam, MessageParam, RequestParams } from './api.ts';
 import { countTokens } from './count-tokens.ts';
 import { ConfigError, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
-import { memoryJournal } from './journal.ts';
+import { fleetingJournal } from './journal.ts';
 import { lostByApi } from './lost-reply.ts';
 import type { RunResult } from './result.ts';
 import type { InferSchema, Schema } from './schema.ts';
@@ -90,7 +90,7 @@ function start<Output>(
   const state = new SessionState();
   return startRun<Output>({
     spec,
-    journal: memoryJournal(),
+    journal: fleetingJournal(),
     state,
     sessionId: null,
     input,

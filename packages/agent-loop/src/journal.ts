@@ -157,3 +157,23 @@ export function memoryJournal(): Journal {
     close() {},
   };
 }
+
+/** A journal that only counts: for a run of no session, whose entries are folded, told, and never read again. */
+export function fleetingJournal(): Journal {
+  let length = 0;
+  return {
+    get length() {
+      return length;
+    },
+    damage: null,
+    torn: null,
+    append(entries, expectedSeq) {
+      checkAppend(length, entries, expectedSeq);
+      length += entries.length;
+    },
+    async *read() {
+      // Nothing is kept.
+    },
+    close() {},
+  };
+}

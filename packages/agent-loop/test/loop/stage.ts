@@ -145,11 +145,12 @@ export function conversations({ requests }: Pick<Emulator, 'requests'>): unknown
   return requests.map(({ body }) => body?.messages);
 }
 
-/** A run in words, one line per event; deltas that follow each other are one line. */
+/** A run in words, one line per event but `cost`, which follows every reply; deltas that follow each other are one line. */
 export function story(events: readonly AgentEvent[]): string[] {
   const lines: string[] = [];
   let last: AgentEvent | undefined;
   for (const event of events) {
+    if (event.type === 'cost') continue;
     const line = tell(event);
     const joins = last !== undefined && continues(last, event);
     if (joins) lines.push(`${lines.pop()}${deltaOf(event)}`);
@@ -169,7 +170,7 @@ function deltaOf(event: AgentEvent): string {
   return 'text' in event ? event.text : '';
 }
 
-function tell(event: AgentEvent): string {
+function tell(event: Exclude<AgentEvent, { type: 'cost' }>): string {
   switch (event.type) {
     case 'run-start':
       return 'run-start';
