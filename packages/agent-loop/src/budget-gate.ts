@@ -1,9 +1,10 @@
 import type { Candidate, Gate, Permit, Refusal } from './admission.ts';
 import { type Amount, toUsd } from './amount.ts';
 import type { Message } from './api.ts';
-import { type BudgetBook, type Ceiling, type Spend, type Verdict } from './budget-book.ts';
+import type { BudgetBook, Ceiling, Spend, Verdict } from './budget-book.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { countPrompt } from './count-tokens.ts';
+import { SHORTEST_CLOSING } from './leave.ts';
 import type { Pricing } from './pricing.ts';
 import { reservationId, type RunSpend, tokensOf } from './run-spend.ts';
 import type { RunState } from './run-state.ts';
@@ -23,6 +24,9 @@ export interface BudgetTerms {
   /** Whether each run has it to itself, so that what an earlier process spent on the run has to be counted anew. */
   readonly ofRun: boolean;
 }
+
+/** The answer to a request, and whether asking the server for the size of its prompt could make it another. */
+type Asked = Permit | (Refusal & { readonly countHelps?: boolean });
 
 /** What the message that asks for a closing answer may add to a prompt, in tokens. */
 const CLOSING_TOKENS = 512;
@@ -51,7 +55,7 @@ export class BudgetGate implements Gate {
     return resumed ? keeper.change((book) => book.add(spend.spent, spend.lost)) : undefined;
   }
 
-  #ask(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal> {
+  #ask(run: RunState, candidate: Candidate): Asked | Promise<Asked> {
     const { keeper, ceiling, hold, windowOf } = this.#terms;
     const worst = assess(run, candidate.request).worst(this.#pricing(run));
     const reserved = worstAt(worst, candidate.request.params.max_tokens);
@@ -63,7 +67,7 @@ export class BudgetGate implements Gate {
       hold: candidate.closing ? 0n : hold,
       window: windowOf(run.seams.now()),
     });
-    const answer = (given: Verdict): Permit | Refusal =>
+    const answer = (given: Verdict): Asked =>
       given.kind === 'reserved'
         ? this.#permit(run, candidate, id, reserved)
         : this.#refuse(run, candidate, given, worst);
@@ -74,9 +78,9 @@ export class BudgetGate implements Gate {
   #orCounted(
     run: RunState,
     candidate: Candidate,
-    answer: Permit | Refusal,
+    answer: Asked,
   ): Permit | Refusal | Promise<Permit | Refusal> {
-    if (!('refused' in answer) || answer.later) return answer;
+    if (!('refused' in answer) || !answer.countHelps) return answer;
     const { countable, glance } = assess(run, candidate.request);
     if (!countable) return answer;
     return countPrompt(run, candidate.request).then((tokens) => {
@@ -115,7 +119,7 @@ export class BudgetGate implements Gate {
     { request }: Candidate,
     verdict: Exclude<Verdict, { kind: 'reserved' }>,
     worst: WorstCase,
-  ): Refusal {
+  ): Exclude<Asked, Permit> {
     const { name, hold } = this.#terms;
     if (verdict.kind !== 'refused') {
       this.#ended ??= Promise.withResolvers<void>();
@@ -128,6 +132,7 @@ export class BudgetGate implements Gate {
       refused: `${name} has no room for another request: ${shownAs(worst, room, request.params.max_tokens)}`,
       fits: longestIn(worst, room),
       fitsClosing: longestIn(closing, whole),
+      countHelps: longestIn(assess(run, request).least(this.#pricing(run)), whole) >= SHORTEST_CLOSING,
     };
   }
 

@@ -1,7 +1,7 @@
 import type { AgentSpec } from './agent-spec.ts';
 import { type Amount, toUsd } from './amount.ts';
 import type { Message, MessageParam, RequestParams } from './api.ts';
-import { type Spend } from './budget-book.ts';
+import type { Spend } from './budget-book.ts';
 import { ConfigError, RunError } from './errors.ts';
 import { type CacheMarker, dearer, type HiddenCosts, hiddenCosts, type OtherModel } from './hidden-costs.ts';
 import type { Pricing, Rates } from './pricing.ts';
@@ -174,6 +174,8 @@ export interface Assessment {
   readonly countable: boolean;
   /** The most it can use, with so many more tokens in its prompt. */
   worst(pricing: Pricing | null, more?: number): WorstCase;
+  /** The same if its prompt were nothing: no count can make it less. */
+  least(pricing: Pricing | null): WorstCase;
   /** Learns from the reply what the next bound can lean on. */
   learn(reply: Message): void;
 }
@@ -191,19 +193,26 @@ function assessAnew(run: RunState, request: ModelRequest): Assessment {
   const { params, spec, seams, state } = run;
   const hidden = hiddenCosts(params);
   const glance = promptBound(state).glance(params, request, hidden.added);
+  const of = (pricing: Pricing | null, promptTokens: number | null): WorstCase => {
+    const facts = {
+      params,
+      promptTokens,
+      marker: glance.marker,
+      at: seams.now(),
+      servedIn: served.get(spec),
+    };
+    return worstCase(facts, pricing);
+  };
   return {
     glance,
     get countable() {
       return !glance.counted && !hidden.opaque && hidden.growth !== 'window';
     },
     worst(pricing, more = 0) {
-      const { tokens, marker } = glance;
-      const promptTokens = tokens === null ? null : tokens + more;
-      return worstCase(
-        { params, promptTokens, marker, at: seams.now(), servedIn: served.get(spec) },
-        pricing,
-      );
+      const { tokens } = glance;
+      return of(pricing, tokens === null ? null : tokens + more);
     },
+    least: (pricing) => of(pricing, 0),
     learn(reply) {
       glance.learn(reply);
       served.set(spec, reply.usage.inference_geo ?? null);

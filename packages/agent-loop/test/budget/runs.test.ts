@@ -34,8 +34,10 @@ const setUp = (respond: StepFunction, { world, ...options }: StageOptions = {}):
   stage({ tools: [look], maxTokens: 4000, world: { respond, ...world }, ...options });
 
 /** The longest reply that each request allowed. */
-const allowed = ({ emulator }: Stage): (number | undefined)[] =>
-  emulator.requests.map(({ body }) => body?.max_tokens);
+const allowed = (set: Stage): (number | undefined)[] => sent(set).map(({ body }) => body?.max_tokens);
+
+/** Requests for a reply, without those that only count. */
+const sent = ({ emulator }: Stage) => emulator.requests.filter(({ path }) => path === '/v1/messages');
 
 /** Inputs, requests, replies and the end. */
 const outline = ({ events }: Played): string[] =>
@@ -95,7 +97,7 @@ describe('limits.usd', () => {
 
   test('a reply that was cut only because it was cut down ends the run as budget-limit, not as truncated', async () => {
     const long: StepFunction = () => reply('word '.repeat(20_000));
-    const set = setUp(long, { limits: { usd: 0.03 } });
+    const set = setUp(long, { limits: { usd: 0.03 }, world: { enforceMaxTokens: true } });
     const { result } = await play(set.agent);
     expect(result).toMatchObject({
       outcome: 'budget-limit',
@@ -156,13 +158,13 @@ describe('the closing answer', () => {
     expect(outline(played).slice(-5)).toEqual([
       'reply: tool_use',
       'input of the budget',
-      'request 4.1',
+      'request 3.1',
       'reply: end_turn',
       'run-end: budget-limit',
     ]);
-    const last = set.emulator.requests.at(-1)?.body;
+    const last = sent(set).at(-1)?.body;
     expect(last?.tool_choice).toEqual({ type: 'none' });
-    expect(last?.tools).toEqual(set.emulator.requests[0]?.body?.tools);
+    expect(last?.tools).toEqual(sent(set)[0]?.body?.tools);
     expect(last?.messages.at(-1)?.content).toMatch(
       /^The budget of this run does not allow another step\. Do not call tools\./,
     );
@@ -176,11 +178,17 @@ describe('the closing answer', () => {
   test('is the last one, whatever it is: its calls are not run', async () => {
     const stubborn: StepFunction = ({ body }) =>
       reply(toolUse('look', {}), { usage: { output_tokens: body.max_tokens } });
-    const set = setUp(stubborn, { budget: budget() });
+    const touch = defineTool({
+      name: 'look',
+      description: 'Looks.',
+      input: { type: 'object' },
+      run: () => 'seen',
+    });
+    const set = setUp(stubborn, { budget: budget(), tools: [touch] });
     const played = await play(set.agent);
     expect(outline(played).slice(-4)).toEqual([
       'input of the budget',
-      'request 4.1',
+      'request 3.1',
       'reply: tool_use',
       'run-end: budget-limit',
     ]);
@@ -194,7 +202,7 @@ describe('the closing answer', () => {
     const output = z.object({ city: z.string() });
     const closing: StepFunction = (request, context) =>
       request.body.tool_choice?.type === 'none' ? reply('{"city":"Oslo"}') : greedy(request, context);
-    const set = setUp(closing, { budget: budget(), output });
+    const set = setUp(closing, { budget: budget(), output: output as never });
     const { result } = await play(set.agent);
     expect(result).toMatchObject({ outcome: 'budget-limit', output: { city: 'Oslo' } });
   });
