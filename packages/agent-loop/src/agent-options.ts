@@ -139,7 +139,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   const pricing = toPricing(options.pricing);
   const seams = { ...systemSeams, ...options.seams };
   const limits = toLimits(options.limits ?? {});
-  checkMoneyLimits(options, limits, { pricing, now: seams.now() });
+  checkMoneyLimits(options, limits, { pricing, seams });
   return Object.freeze({
     name,
     description,
@@ -256,12 +256,12 @@ function toLimits(given: Partial<Limits>): Limits {
 function checkMoneyLimits(
   { model, budget }: AgentOptions<Schema | undefined>,
   { usd }: Limits,
-  { pricing, now }: { readonly pricing: Pricing; readonly now: number },
+  { pricing, seams }: { readonly pricing: Pricing; readonly seams: Seams },
 ): void {
   checkMoney('limits.usd', usd);
   if (budget !== undefined) gateOf(budget);
-  if (usd !== undefined) checkPriced('limits.usd', model, pricing, now);
-  if (budget?.usd !== undefined) checkPriced('budget', model, pricing, now);
+  if (usd !== undefined) checkPriced('limits.usd', model, pricing, seams.now());
+  if (budget?.usd !== undefined) checkPriced('budget', model, pricing, seams.now());
 }
 
 function checkRequest({ request = {}, maxTokens, betas }: AgentOptions<Schema | undefined>): void {
