@@ -2,6 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk';
 import type { Logger, LoggerOptions } from 'pino';
 import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
+import { type CacheOption, toCacheSettings } from './cache-option.ts';
 import { defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from './budget.ts';
 import { ConfigError } from './errors.ts';
@@ -56,6 +57,11 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly pricing?: PricingOptions;
   /** A budget that its runs share with those of all other agents that have it. */
   readonly budget?: Budget;
+  /**
+   * What the prompt cache keeps: `'auto'` (what will probably be read back, for as long as pays), `'1h'`, `'off'`, or where
+   * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
+   */
+  readonly cache?: CacheOption;
   /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
@@ -102,6 +108,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'logger',
   'pricing',
   'budget',
+  'cache',
   'request',
   'betas',
   'seams',
@@ -154,6 +161,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     logger,
     pricing,
     budget: options.budget,
+    cache: toCacheSettings(options.cache),
     seams,
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),

@@ -1,6 +1,7 @@
 import type { Logger, LoggerOptions } from 'pino';
 import type { Budget } from './budget.ts';
 import type { Client, Model, RequestParams } from './api.ts';
+import type { CacheSettings } from './cache-option.ts';
 import type { CompiledSchema } from './schema.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import type { Pricing } from './pricing.ts';
@@ -50,6 +51,7 @@ export interface AgentSpec {
   readonly logger: Logger | LoggerOptions | undefined;
   readonly pricing: Pricing;
   readonly budget: Budget | undefined;
+  readonly cache: CacheSettings;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;

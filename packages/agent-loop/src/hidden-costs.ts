@@ -181,8 +181,7 @@ function markerIn(json: string): CacheMarker {
   return /"ttl":"1h"/.test(json) ? '1h' : '5m';
 }
 
-/** The dearer of two markers. */
-export function dearer(one: CacheMarker, other: CacheMarker): CacheMarker {
-  if (one === '1h' || other === '1h') return '1h';
-  return one ?? other;
+/** The dearest of markers. */
+export function dearest(markers: readonly CacheMarker[]): CacheMarker {
+  return markers.includes('1h') ? '1h' : markers.includes('5m') ? '5m' : null;
 }

@@ -1,5 +1,5 @@
 import type { ContentBlockParam, Message, MessageParam, RequestParams } from './api.ts';
-import { type CacheMarker, dearer } from './hidden-costs.ts';
+import { type CacheMarker, dearest } from './hidden-costs.ts';
 import type { ModelRequest, SessionState } from './session-state.ts';
 import { promptTokensOf } from './usage.ts';
 
@@ -61,7 +61,7 @@ export class PromptBound {
   #countedAt = -1;
 
   /** The bound for a request with these fields of the run; `added` are tokens that the API adds. */
-  glance(params: RequestParams, { messages, bytes }: ModelRequest, added: number): Glance {
+  glance(params: RequestParams, { messages, bytes, marks }: ModelRequest, added: number): Glance {
     this.#look(messages);
     const media = this.#media;
     const length = bytes.length;
@@ -78,7 +78,7 @@ export class PromptBound {
       get counted() {
         return isCounted();
       },
-      marker: this.#marker,
+      marker: dearest([this.#marker, marks.tools, marks.system, marks.end, marks.earlier?.ttl ?? null]),
       count: (tokens) => {
         this.#countedAt = count;
         if (tokens !== null) keep(withMargin(tokens));
@@ -118,7 +118,7 @@ export class PromptBound {
   #lookAt(blocks: readonly ContentBlockParam[]): void {
     for (const block of blocks) {
       const { type, source, content, cache_control } = block as Viewed;
-      if (cache_control) this.#marker = dearer(this.#marker, cache_control.ttl === '1h' ? '1h' : '5m');
+      if (cache_control) this.#marker = dearest([this.#marker, cache_control.ttl === '1h' ? '1h' : '5m']);
       if (type === 'image' || type === 'document') this.#lookAtSource(type, source);
       if (Array.isArray(content)) this.#lookAt(content as readonly ContentBlockParam[]);
     }

@@ -2,8 +2,9 @@ import type { AgentSpec } from './agent-spec.ts';
 import { type Amount, toUsd } from './amount.ts';
 import type { Message, MessageParam, RequestParams } from './api.ts';
 import type { Spend } from './budget-book.ts';
+import { type CacheMarks, NO_MARKS } from './cache-marks.ts';
 import { ConfigError, RunError } from './errors.ts';
-import { type CacheMarker, dearer, type HiddenCosts, hiddenCosts, type OtherModel } from './hidden-costs.ts';
+import { type CacheMarker, dearest, type HiddenCosts, hiddenCosts, type OtherModel } from './hidden-costs.ts';
 import type { Pricing, Rates } from './pricing.ts';
 import { type Glance, PromptBound, promptBound, WINDOW_TOKENS } from './prompt-bound.ts';
 import type { RunState } from './run-state.ts';
@@ -108,12 +109,12 @@ function price(
   { params, marker, at, servedIn }: WorstCaseFacts,
   pricing: Pricing,
 ): NonNullable<WorstCase['money']> {
-  const dearest = dearer(hidden.marker, marker);
+  const marked = dearest([hidden.marker, marker]);
   let base = 0n;
   let perToken = 0n;
   for (const { model, input, output, largest } of uses) {
     const promptTokens = Math.min(largest.base + largest.perToken * params.max_tokens, WINDOW_TOKENS);
-    const rates = dearestRates(pricing, { model, params, promptTokens, at, servedIn }, dearest);
+    const rates = dearestRates(pricing, { model, params, promptTokens, at, servedIn }, marked);
     base += BigInt(input.base) * rates.input + BigInt(output.base) * rates.output;
     perToken += BigInt(input.perToken) * rates.input + BigInt(output.perToken) * rates.output;
     if (hidden.searches > 0 && model === params.model) base += BigInt(hidden.searches) * rates.search;
@@ -227,7 +228,13 @@ export function worstUsd(
   inputTokens: number,
 ): number | null {
   const bytes = new TextEncoder().encode(JSON.stringify({ ...params, messages }));
-  const glance = new PromptBound().glance(params, { params, messages, bytes }, hiddenCosts(params).added);
+  // Whatever of it is cached, an hour is the dearest.
+  const marks: CacheMarks = spec.cache.places ? { ...NO_MARKS, end: '1h' } : NO_MARKS;
+  const glance = new PromptBound().glance(
+    params,
+    { params, messages, bytes, marks },
+    hiddenCosts(params).added,
+  );
   glance.count(inputTokens);
   const { tokens: promptTokens, marker } = glance;
   const facts = { params, promptTokens, marker, at: spec.seams.now(), servedIn: served.get(spec) };
