@@ -1,6 +1,7 @@
 import type { ContentBlockParam, Message, ReplyUsage, RequestParams, ToolResultContent } from './api.ts';
 import type { RunErrorCode } from './errors.ts';
 import type { Outcome, PendingApproval, Step } from './result.ts';
+import type { ScriptEntry } from './script-entries.ts';
 import type { ToolEffect } from './tool.ts';
 import type { Usage } from './usage.ts';
 
@@ -14,7 +15,8 @@ interface EventBase {
   readonly parentRunId?: string;
 }
 
-interface EntryBase extends EventBase {
+/** What every kept event has. */
+export interface EntryBase extends EventBase {
   /** Position in the journal, counted from 0 without gaps. */
   readonly seq: number;
 }
@@ -239,6 +241,8 @@ export interface ChildEndEvent extends EntryBase {
   readonly children: number;
   /** What it waits for, where the outcome is `awaiting-approval`. */
   readonly approvals?: readonly PendingApproval[];
+  /** Whether its session belongs to the session that this one was loaded from: what became of it is not known here. */
+  readonly lost?: true;
   /** Of a background subagent: what the model is told of its end. */
   readonly content?: string;
 }
@@ -311,6 +315,7 @@ export type Entry =
   | ForkEvent
   | PrefixChangeEvent
   | SettingsEvent
+  | ScriptEntry
   | RunEndEvent;
 
 /** What is told as it happens and not kept. */

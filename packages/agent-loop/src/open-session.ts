@@ -16,6 +16,7 @@ import { saveSession } from './session-file.ts';
 import { askedNow, pendingOf } from './session-pending.ts';
 import { prefixNews } from './session-prefix.ts';
 import { SessionState } from './session-state.ts';
+import type { Seams } from './seams.ts';
 import { type StartedRun, startRun } from './start-run.ts';
 import { toDecision } from './tool-call.ts';
 import type { Usage } from './usage.ts';
@@ -35,6 +36,22 @@ export interface SessionParts {
   readonly journal: Journal;
 }
 
+/** What something that writes to a session is given. */
+export interface Loan {
+  readonly id: string;
+  readonly store: JournalStore;
+  readonly journal: Journal;
+  readonly state: SessionState;
+  readonly seams: Seams;
+  /** What has to be over before it writes. */
+  readonly after: Promise<unknown>;
+}
+
+/** What writes to a session until its result is there: a run, or a script. */
+export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep' | 'children'> & {
+  readonly result: Promise<unknown>;
+};
+
 /** A session of this process. */
 export class OpenSession<Output> implements Session<Output> {
   readonly id: string;
@@ -44,7 +61,7 @@ export class OpenSession<Output> implements Session<Output> {
   #damageOnReading: JournalDamage | null = null;
   /** How many entries came before damage. */
   #readable = 0;
-  #active: StartedRun<Output> | null = null;
+  #active: Occupant | null = null;
   /** The latest entry that was written outside a run: the next one, and the next run, come after it. */
   #written: Promise<unknown> = Promise.resolve();
   /** Decisions that are being written, by call. */
@@ -78,13 +95,17 @@ export class OpenSession<Output> implements Session<Output> {
   }
   get pending(): Pending | null {
     const { spec } = this.#parts;
-    if (!this.#active) return pendingOf(this.#state, spec);
-    const approvals = [...askedNow(this.#state, spec), ...this.#active.children.asking];
+    const ofRun = this.#active ? null : pendingOf(this.#state, spec);
+    if (ofRun) return ofRun;
+    // What the agents of a script wait for is decided here as well.
+    const approvals = this.#active
+      ? [...askedNow(this.#state, spec), ...this.#active.children.asking]
+      : this.#state.children.approvals;
     return approvals.length > 0 ? { reason: 'awaiting-approval', approvals } : null;
   }
 
   get resumable(): boolean {
-    if (this.pending || this.#state.paused) return true;
+    if (pendingOf(this.#state, this.#parts.spec) || this.#state.paused) return true;
     return this.#state.transcript.messages.at(-1)?.role === 'user';
   }
 
@@ -180,7 +201,7 @@ export class OpenSession<Output> implements Session<Output> {
     );
   }
 
-  /** Its unfinished children belong to the session that it was loaded from: here they count as stopped. */
+  /** Its unfinished children belong to the session that it was loaded from: here they are lost. */
   async leaveChildren(): Promise<void> {
     const { unfinished } = this.#state.children;
     if (unfinished.length === 0 || this.damage) return;
@@ -192,6 +213,7 @@ export class OpenSession<Output> implements Session<Output> {
         child,
         session,
         outcome: 'stopped',
+        lost: true,
         steps: [],
         children: 0,
         ...(background && {
@@ -277,7 +299,7 @@ export class OpenSession<Output> implements Session<Output> {
     return end;
   }
 
-  async #rest(active: StartedRun<Output> | null): Promise<void> {
+  async #rest(active: Occupant | null): Promise<void> {
     openSessions.delete(this);
     await active?.result.catch(() => {});
     await this.#written.catch(() => {});
@@ -289,26 +311,36 @@ export class OpenSession<Output> implements Session<Output> {
     options: SessionRunOptions,
     sink: ((event: AgentEvent) => void) | undefined,
   ): StartedRun<Output> {
-    this.#checkFree();
-    if (input === null) this.#checkResumable();
-    const { spec, journal, store } = this.#parts;
-    const started = startRun<Output>({
-      spec,
-      journal,
-      store,
-      state: this.#state,
-      sessionId: this.id,
-      input,
-      sink,
-      signal: options.signal,
-      after: this.#written.catch(() => {}),
+    return this.lend(({ journal, store, state, after }) => {
+      if (input === null) this.#checkResumable();
+      const { spec } = this.#parts;
+      const { signal } = options;
+      return startRun<Output>({
+        spec,
+        journal,
+        store,
+        state,
+        sessionId: this.id,
+        input,
+        sink,
+        signal,
+        after,
+      });
     });
-    this.#active = started;
+  }
+
+  /** Lets something write to the session until its result is there. Throws a ConfigError where nothing may. */
+  lend<T extends Occupant>(begin: (loan: Loan) => T): T {
+    this.#checkFree();
+    const { id, store, journal, spec } = this.#parts;
+    const after = this.#written.catch(() => {});
+    const active = begin({ id, store, journal, state: this.#state, seams: spec.seams, after });
+    this.#active = active;
     const free = (): void => {
       this.#active = null;
     };
-    started.result.then(free, free);
-    return started;
+    active.result.then(free, free);
+    return active;
   }
 
   #checkFree(): void {
@@ -316,7 +348,7 @@ export class OpenSession<Output> implements Session<Output> {
     if (this.#active)
       throw new ConfigError(
         'session',
-        `session "${this.id}" has a run under way. One run at a time: wait for it, or stop it.`,
+        `session "${this.id}" has a run under way, or a script. One run at a time: wait for it, or stop it.`,
       );
   }
 

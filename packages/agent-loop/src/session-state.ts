@@ -16,6 +16,7 @@ import type {
 import { RequestBody } from './request-body.ts';
 import type { Outcome } from './result.ts';
 import { RunSpend } from './run-spend.ts';
+import { ScriptState } from './script-state.ts';
 import { Tally } from './tally.ts';
 import { Transcript } from './transcript.ts';
 
@@ -78,6 +79,8 @@ export class SessionState {
   settings: SettingsEvent | null = null;
   /** The runs it has started. */
   readonly children = new ChildRecords();
+  /** The steps of `orchestrate`. */
+  readonly scripts = new ScriptState();
   readonly #calls = new Map<string, CallRecord>();
   /** Every call that was ever decided on, so that a late second answer is known for one. */
   readonly #everDecided = new Set<string>();
@@ -174,9 +177,13 @@ export class SessionState {
     this.transcript.apply(entry);
     this.cache.apply(entry);
     this.total.apply(entry);
-    this.run?.tally.apply(entry);
-    this.run?.spend.apply(entry);
     this.children.apply(entry);
+    this.scripts.apply(entry);
+    // A script may come between a run and its resumption.
+    if (entry.runId === this.run?.runId) {
+      this.run.tally.apply(entry);
+      this.run.spend.apply(entry);
+    }
     switch (entry.type) {
       case 'session-start':
       case 'prefix-change':
