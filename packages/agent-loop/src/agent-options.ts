@@ -2,6 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk';
 import type { Logger, LoggerOptions } from 'pino';
 import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
+import { type CacheOption, toCacheSettings } from './cache-option.ts';
 import { defaultClient } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import type { Approve, Hooks } from './hooks.ts';
@@ -50,6 +51,11 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly logger?: Logger | LoggerOptions;
   /** Prices beside, or instead of, the built-in list: of models that are new, or of a contract. */
   readonly pricing?: PricingOptions;
+  /**
+   * What the prompt cache keeps: `'auto'` (what will probably be read back, for as long as pays), `'1h'`, `'off'`, or where
+   * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
+   */
+  readonly cache?: CacheOption;
   /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
@@ -95,6 +101,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'hooks',
   'logger',
   'pricing',
+  'cache',
   'request',
   'betas',
   'seams',
@@ -142,6 +149,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     approvalExpiryMs: options.approvalExpiryMs,
     logger,
     pricing: toPricing(options.pricing),
+    cache: toCacheSettings(options.cache),
     seams: { ...systemSeams, ...options.seams },
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),

@@ -1,5 +1,6 @@
 import type { Logger, LoggerOptions } from 'pino';
 import type { Client, Model, RequestParams } from './api.ts';
+import type { CacheSettings } from './cache-option.ts';
 import type { CompiledSchema } from './schema.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import type { Pricing } from './pricing.ts';
@@ -46,6 +47,7 @@ export interface AgentSpec {
   readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
   readonly pricing: Pricing;
+  readonly cache: CacheSettings;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;
