@@ -76,7 +76,7 @@ describe("the emulator's own bill", () => {
 
 function emulated(model: string, usage: PricedUsage): number | null {
   const ledger = createLedger(modelTable());
-  ledger.add(model, usage as never);
+  ledger.add(model, usage);
   return ledger.bill().usd;
 }
 
@@ -102,6 +102,10 @@ const passes = fc.array(
     .map(({ type, model, usage }) => ({ type, model, ...usage })),
   { maxLength: 4 },
 );
+interface Reply {
+  readonly model: string;
+  readonly usage: PricedUsage;
+}
 const replies = fc
   .record({
     model: fc.constantFrom(...ids),
@@ -112,7 +116,7 @@ const replies = fc
     fast: fc.boolean(),
     web_search_requests: fc.nat({ max: 20 }),
   })
-  .map(({ model, usage, iterations, fast, web_search_requests, service_tier, ...more }) => {
+  .map(({ model, usage, iterations, fast, web_search_requests, service_tier, ...more }): Reply => {
     // Fast mode is priced for those that have it, and never in a batch; of other cases no price is known.
     const models = [model, ...iterations.map((pass) => pass.model ?? model)];
     const isFast = fast && models.every((id) => modelTable().get(id)?.fastPrices);
@@ -125,7 +129,7 @@ const replies = fc
         speed: isFast ? 'fast' : 'standard',
         service_tier: isFast ? 'standard' : service_tier,
         server_tool_use: { web_search_requests, web_fetch_requests: 1 },
-      } as PricedUsage,
+      },
     };
   });
 

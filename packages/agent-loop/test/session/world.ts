@@ -126,7 +126,8 @@ export function expectBilled(
 ): void {
   const { usage, steps } = session;
   const { bill } = emulator;
-  expect(costOf(steps, 0).usd).toBe(bill.usd);
+  // What a lost reply cost is an estimate.
+  if (!steps.some(({ lost }) => lost)) expect(costOf(steps, 0).usd).toBe(bill.usd);
   expect({
     input: usage.input_tokens,
     output: usage.output_tokens,
