@@ -11,8 +11,20 @@ export interface Candidate {
   readonly request: ModelRequest;
 }
 
+/** Sees the HTTP tries of one request. */
+export interface AttemptWatch {
+  /** The SDK is about to try again. The try waits for this; a LostReply that it rejects with ends the request. */
+  again(): Promise<void>;
+  /** The headers of an answer have come. `hopeless`: it is not retried, although its status is one that is. */
+  answered(response: Response, retryAfterMs: number | undefined, hopeless: boolean): void;
+  /** A try ended without an answer. */
+  failed(): void;
+}
+
 /** Leave to send one request. One of its methods is called, once. None of them may throw. */
 export interface Permit {
+  /** See every try of the request. */
+  readonly attempts?: readonly AttemptWatch[];
   /** The whole reply came. */
   settle(reply: Message): void;
   /** The request was sent and its reply was lost: the server may have used anything up to the worst case. */
@@ -55,6 +67,7 @@ export async function admit(run: RunState, candidate: Candidate): Promise<Permit
     throw error;
   }
   return {
+    attempts: granted.flatMap(({ attempts = [] }) => attempts),
     settle: (reply) => granted.forEach((permit) => permit.settle(reply)),
     lose: (lost) => granted.forEach((permit) => permit.lose(lost)),
     release,

@@ -1,3 +1,4 @@
+import type { AttemptWatch } from './admission.ts';
 import type { Client, StreamEvent } from './api.ts';
 import { LostReply } from './lost-reply.ts';
 import { observeAttempts } from './request-attempts.ts';
@@ -16,13 +17,14 @@ export async function sendRequest(
   run: RunState,
   { params, messages, bytes }: ModelRequest,
   signal: AbortSignal,
+  attempts: readonly AttemptWatch[],
 ): Promise<Sent> {
   const client = await run.spec.client();
   const { betas } = run.spec;
   const asBytes = takesBytes(client);
   const options = {
     signal,
-    middleware: [observeAttempts(run, client.maxRetries)],
+    middleware: [observeAttempts(run, client.maxRetries, attempts)],
     // The SDK sends a byte body as it is; only its type has to be named.
     ...(asBytes && { body: bytes, headers: { 'content-type': 'application/json' } }),
   };
