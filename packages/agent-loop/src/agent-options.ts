@@ -4,6 +4,7 @@ import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
 import { defaultClient } from './default-client.ts';
 import { ConfigError } from './errors.ts';
+import { gateOfGovernor, type Governor } from './governor.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import {
   checkDuration,
@@ -54,6 +55,10 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
   readonly betas?: readonly string[];
+  /** Spaces out its requests with those of all other agents that share it, to stay below the rate limits. Default: none. */
+  readonly governor?: Governor;
+  /** Its weight where the agents of a governor compete: one of 2 gets twice the share of one of 1, the default. */
+  readonly priority?: number;
   /** Clock, randomness, ids and timers, for tests and simulations. */
   readonly seams?: Partial<Seams>;
 }
@@ -97,6 +102,8 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'pricing',
   'request',
   'betas',
+  'governor',
+  'priority',
   'seams',
 ];
 /** Request fields that have an option of their own, or that the loop sets itself. */
@@ -125,6 +132,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkName('name', name);
   checkFunction('approve', approve);
   checkPositive('approvalExpiryMs', options.approvalExpiryMs);
+  checkPriority(options.priority);
   checkHooks(hooks);
   checkRequest(options);
   const { tools, definitions } = sortTools(options.tools ?? []);
@@ -142,10 +150,18 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     approvalExpiryMs: options.approvalExpiryMs,
     logger,
     pricing: toPricing(options.pricing),
+    governor: options.governor && gateOfGovernor(options.governor),
+    priority: options.priority ?? 1,
     seams: { ...systemSeams, ...options.seams },
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),
   });
+}
+
+function checkPriority(priority: unknown): void {
+  checkPositive('priority', priority);
+  if (priority === Infinity)
+    throw new ConfigError('priority', 'must be finite: nobody else would get a turn.');
 }
 
 function checkHooks(hooks: Hooks): void {

@@ -1,4 +1,5 @@
 import type { Logger, LoggerOptions } from 'pino';
+import type { Gate } from './admission.ts';
 import type { Client, Model, RequestParams } from './api.ts';
 import type { CompiledSchema } from './schema.ts';
 import type { Approve, Hooks } from './hooks.ts';
@@ -46,6 +47,10 @@ export interface AgentSpec {
   readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
   readonly pricing: Pricing;
+  /** The gate of its governor. */
+  readonly governor: Gate | undefined;
+  /** Its weight among the agents of a governor. */
+  readonly priority: number;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;
