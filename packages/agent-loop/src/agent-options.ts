@@ -2,6 +2,7 @@ import type Anthropic from '@anthropic-ai/sdk';
 import type { Logger, LoggerOptions } from 'pino';
 import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
+import { type CacheOption, toCacheSettings } from './cache-option.ts';
 import { defaultClient } from './default-client.ts';
 import { ConfigError } from './errors.ts';
 import { gateOfGovernor, type Governor } from './governor.ts';
@@ -51,6 +52,11 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly logger?: Logger | LoggerOptions;
   /** Prices beside, or instead of, the built-in list: of models that are new, or of a contract. */
   readonly pricing?: PricingOptions;
+  /**
+   * What the prompt cache keeps: `'auto'` (what will probably be read back, for as long as pays), `'1h'`, `'off'`, or where
+   * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
+   */
+  readonly cache?: CacheOption;
   /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
@@ -100,6 +106,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'hooks',
   'logger',
   'pricing',
+  'cache',
   'request',
   'betas',
   'governor',
@@ -152,6 +159,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     pricing: toPricing(options.pricing),
     governor: options.governor && gateOfGovernor(options.governor),
     priority: options.priority ?? 1,
+    cache: toCacheSettings(options.cache),
     seams: { ...systemSeams, ...options.seams },
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),

@@ -1,6 +1,7 @@
 import type { Logger, LoggerOptions } from 'pino';
 import type { Gate } from './admission.ts';
 import type { Client, Model, RequestParams } from './api.ts';
+import type { CacheSettings } from './cache-option.ts';
 import type { CompiledSchema } from './schema.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import type { Pricing } from './pricing.ts';
@@ -51,6 +52,7 @@ export interface AgentSpec {
   readonly governor: Gate | undefined;
   /** Its weight among the agents of a governor. */
   readonly priority: number;
+  readonly cache: CacheSettings;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;

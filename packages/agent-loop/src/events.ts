@@ -2,6 +2,7 @@ import type { ContentBlockParam, Message, ReplyUsage, RequestParams, ToolResultC
 import type { RunErrorCode } from './errors.ts';
 import type { Outcome, PendingApproval, Step } from './result.ts';
 import type { ToolEffect } from './tool.ts';
+import type { Usage } from './usage.ts';
 
 interface EventBase {
   readonly runId: string;
@@ -83,6 +84,31 @@ export interface ReplyEvent extends EntryBase {
   readonly usd?: number | null;
   /** The same by model, where passes of other models were part of it: an advisor, a fallback. */
   readonly usdByModel?: Readonly<Record<string, number | null>>;
+  /** What the cache saved in USD: reads at less than the price of input, less what writing cost above it. */
+  readonly savedUsd?: number | null;
+  /** Why less was read from the cache than could have been, where it is known. */
+  readonly cacheMiss?: string;
+}
+/** What a reply cost, told right after it. Not kept: the `reply` holds its price. */
+export interface CostEvent extends EventBase {
+  readonly type: 'cost';
+  readonly turn: number;
+  readonly model: string;
+  /** USD, or null where no price is known. */
+  readonly usd: number | null;
+  /** The same of all of the run so far, its subagents that have ended included. */
+  readonly totalUsd: number | null;
+  readonly usage: Usage;
+  readonly cache: {
+    /** Tokens written to the cache. */
+    readonly written: number;
+    /** Tokens read from the cache. */
+    readonly read: number;
+    /** What the cache saved: below 0 where writing cost more than reading saved. Null where no price is known. */
+    readonly savedUsd: number | null;
+    /** Why less was read than could have been, where it is known. */
+    readonly miss: string | null;
+  };
 }
 /** A reply broke off before it was whole. Nothing of it joins the transcript. */
 export interface ReplyLostEvent extends EntryBase {
@@ -293,6 +319,7 @@ export type Delta =
   | TextDeltaEvent
   | ThinkingDeltaEvent
   | ToolInputDeltaEvent
+  | CostEvent
   | ToolProgressEvent
   | RetryEvent
   | WaitEvent;

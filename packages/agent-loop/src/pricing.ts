@@ -39,6 +39,8 @@ export interface Price {
   /** Null where the price of any part is not known. */
   readonly amount: Amount | null;
   readonly byModel: ReadonlyMap<string, Amount | null>;
+  /** What caching saved: what the prompt would have cost as plain input, less what it did. Below 0 where only written. */
+  readonly saved: Amount | null;
 }
 
 interface Period {
@@ -89,16 +91,19 @@ export class Pricing {
   /** What a whole reply costs. One that was refused before any output is not billed. */
   priceOfReply({ model, usage, content, stop_reason }: Message, at: number): Price {
     // https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
-    if (stop_reason === 'refusal' && content.length === 0)
-      return { amount: 0n, byModel: new Map([[model, 0n]]) };
-    return this.#price(model, usage, at);
+    const isFree = stop_reason === 'refusal' && content.length === 0;
+    if (!isFree) return this.#price(model, usage, at);
+    const byModel = new Map(passesOf(model, usage).map((pass) => [pass.model, 0n] as const));
+    return { amount: 0n, saved: 0n, byModel };
   }
 
   #price(model: string, usage: PricedUsage, at: number): Price {
     const byModel = new Map<string, Amount | null>();
+    let saved: Amount | null = 0n;
     for (const pass of passesOf(model, usage)) {
       const before = byModel.get(pass.model);
-      const amount = this.#tokens(pass, usage, at);
+      const { amount, plain } = this.#tokens(pass, usage, at);
+      saved = minus(plus(saved, plain), amount);
       byModel.set(pass.model, before === undefined ? amount : plus(before, amount));
     }
     const searches = count(usage.server_tool_use?.web_search_requests);
@@ -108,18 +113,20 @@ export class Pricing {
       const before = byModel.get(model);
       byModel.set(model, before === undefined ? paid : plus(before, paid));
     }
-    return { amount: [...byModel.values()].reduce(plus, 0n), byModel };
+    return { amount: [...byModel.values()].reduce(plus, 0n), byModel, saved };
   }
 
-  #tokens(pass: Pass, { speed, inference_geo: geo, service_tier }: PricedUsage, at: number): Amount | null {
+  /** What the tokens of a pass cost, and what they would have cost without a cache. */
+  #tokens(pass: Pass, { speed, inference_geo: geo, service_tier }: PricedUsage, at: number): Tokens {
     const used = countsOf(pass.usage);
-    if (!used) return null;
-    const promptTokens = Number(used.input + used.read + used.write5m + used.write1h);
-    const rates = this.ratesOf(pass.model, { at, promptTokens, speed, geo, batch: service_tier === 'batch' });
-    if (!rates) return null;
-    let sum: Amount | null = 0n;
-    for (const kind of KINDS) sum = plus(sum, times(used[kind], rates[kind]));
-    return sum;
+    if (!used) return UNKNOWN;
+    const prompt = used.input + used.read + used.write5m + used.write1h;
+    const facts = { at, promptTokens: Number(prompt), speed, geo, batch: service_tier === 'batch' };
+    const rates = this.ratesOf(pass.model, facts);
+    if (!rates) return UNKNOWN;
+    let amount: Amount | null = 0n;
+    for (const kind of KINDS) amount = plus(amount, times(used[kind], rates[kind]));
+    return { amount, plain: prompt * rates.input + used.output * rates.output };
   }
 
   #times(rates: TokenRates, geo: string | null | undefined, batch: boolean): Rates {
@@ -136,6 +143,12 @@ export class Pricing {
     };
   }
 }
+
+interface Tokens {
+  readonly amount: Amount | null;
+  readonly plain: Amount | null;
+}
+const UNKNOWN: Tokens = { amount: null, plain: null };
 
 const KINDS = ['input', 'output', 'write5m', 'write1h', 'read'] as const;
 
@@ -168,6 +181,10 @@ type Iteration = Omit<PricedUsage, 'iterations'> & { readonly type?: string; rea
 /** The sum, or null where either is not known. */
 export function plus(one: Amount | null, other: Amount | null): Amount | null {
   return one === null || other === null ? null : one + other;
+}
+
+function minus(one: Amount | null, other: Amount | null): Amount | null {
+  return one === null || other === null ? null : one - other;
 }
 
 /** Nothing costs nothing, at whatever rate. */

@@ -1,19 +1,33 @@
 import type { Message } from './api.ts';
-import type { ReplyEvent, ReplyLostEvent, RequestEvent } from './events.ts';
+import type { CostEvent, ReplyEvent, ReplyLostEvent, RequestEvent } from './events.ts';
 import { usdOf } from './ledger.ts';
 import type { LostReply } from './lost-reply.ts';
 import type { PricedUsage } from './pricing.ts';
 import type { RunState } from './run-state.ts';
 
 /** What a reply costs, as its entry keeps it: by the prices of this moment, for good. */
-export function priceFields(run: RunState, message: Message): Pick<ReplyEvent, 'usd' | 'usdByModel'> {
-  const { amount, byModel } = run.spec.pricing.priceOfReply(message, run.seams.now());
-  const usd = usdOf(amount);
-  if ([...byModel.keys()].every((model) => model === message.model)) return { usd };
-  return { usd, usdByModel: Object.fromEntries([...byModel].map(([model, part]) => [model, usdOf(part)])) };
+export function priceFields(run: RunState, message: Message): PriceFields {
+  const { amount, byModel, saved } = run.spec.pricing.priceOfReply(message, run.seams.now());
+  const price = { usd: usdOf(amount), savedUsd: usdOf(saved) };
+  if ([...byModel.keys()].every((model) => model === message.model)) return price;
+  const parts = [...byModel].map(([model, part]) => [model, usdOf(part)] as const);
+  return { ...price, usdByModel: Object.fromEntries(parts) };
 }
 
-type LossFields = Pick<ReplyLostEvent, 'usage' | 'worst' | 'lostUsd'>;
+type PriceFields = Pick<ReplyEvent, 'usd' | 'usdByModel' | 'savedUsd'>;
+
+/** What the last reply of a run cost, once it is folded. */
+export function costOfLast({ runId, tally }: RunState): ReplyCost | undefined {
+  const step = tally.steps.findLast((each) => each.runId === runId);
+  if (!step) return undefined;
+  const { turn, model, usd, usage, savedUsd, cacheMiss: miss = null } = step;
+  const { cache_creation_input_tokens: written, cache_read_input_tokens: read } = usage;
+  return { turn, model, usd, totalUsd: tally.usd, usage, cache: { written, read, savedUsd, miss } };
+}
+
+type ReplyCost = Pick<CostEvent, 'turn' | 'model' | 'usd' | 'totalUsd' | 'usage' | 'cache'>;
+
+type LossFields = Pick<ReplyLostEvent, 'usage' | 'worst'> & { readonly lostUsd: number | null };
 
 /** What the server may have billed for a reply that broke off, as its entry keeps it: an estimate. */
 export function lossFields(run: RunState, lost: LostReply, request: Sent): LossFields {

@@ -57,6 +57,10 @@ export interface Step {
   readonly usd: number | null;
   /** Tokens and price by model, where passes of other models were part of the reply: an advisor, a fallback. */
   readonly byModel?: Readonly<Record<string, CostPart>>;
+  /** What the cache saved in USD, below 0 where writing cost more than reading saved; null where no price is known. */
+  readonly savedUsd: number | null;
+  /** Why less was read from the cache than could have been, where it is known. */
+  readonly cacheMiss?: string;
   /** Whether the reply broke off; `usage` then holds what the server had reported. */
   readonly lost: boolean;
   /** Estimate in USD of what a lost reply was billed, or null where no price is known. Not part of `usd`. */

@@ -118,7 +118,8 @@ async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
   if (run.halt.reason?.kind === 'parked' && outcome === 'stopped') await run.leave();
   else await run.record({ type: 'run-end', outcome, turns: run.tally.turns, reason });
   if (run.halt.reason?.kind === 'failed') throw run.halt.reason.error;
-  run.logger.info({ outcome, turns: run.tally.turns, usage: run.tally.usage, reason }, 'run ended');
+  const { turns, usage, usd } = run.tally;
+  run.logger.info({ outcome, turns, usage, usd, reason }, 'run ended');
   return {
     ...run.snapshot(),
     outcome,

@@ -77,7 +77,7 @@ export class Tally {
   }
 
   #addReply(entry: ReplyEvent): void {
-    const { message, usd = null } = entry;
+    const { message, usd = null, savedUsd = null, cacheMiss } = entry;
     const parts = partsOf(entry);
     const usage = emptyUsage();
     for (const part of Object.values(parts)) addUsage(usage, part.usage);
@@ -90,6 +90,8 @@ export class Tally {
       usage,
       usd,
       ...(isMixed && { byModel: parts }),
+      savedUsd,
+      ...(cacheMiss !== undefined && { cacheMiss }),
       lost: false,
     });
     // A refused turn leaves the transcript, with its calls.
@@ -103,7 +105,7 @@ export class Tally {
     if (!reported) return;
     const usage = emptyUsage();
     addUsage(usage, reported);
-    this.#add({ ...this.#head(entry), model, tools: [], usage, usd: 0, lost: true, lostUsd });
+    this.#add({ ...this.#head(entry), model, tools: [], usage, usd: 0, savedUsd: 0, lost: true, lostUsd });
   }
 
   /** It lists all its steps; where it has ended before, some are counted. */

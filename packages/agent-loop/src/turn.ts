@@ -3,7 +3,8 @@ import { type RunErrorCode, messageOf, RunError } from './errors.ts';
 import { LostReply } from './lost-reply.ts';
 import { callModel, type Reply } from './model-call.ts';
 import type { ReplyListener } from './reply-builder.ts';
-import { lossFields, priceFields } from './reply-price.ts';
+import { logLoss, logReply } from './call-log.ts';
+import { costOfLast, lossFields, priceFields } from './reply-price.ts';
 import type { RunState } from './run-state.ts';
 import { ToolBatch } from './tool-batch.ts';
 
@@ -76,18 +77,9 @@ async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch)
     durationMs,
     ...price,
   });
-  run.logger.info(
-    {
-      turn,
-      model: message.model,
-      stopReason: message.stop_reason,
-      usage: message.usage,
-      requestId,
-      firstTokenMs,
-      durationMs,
-    },
-    'reply',
-  );
+  const cost = costOfLast(run);
+  if (cost) run.tell({ type: 'cost', ...cost });
+  logReply(run, turn, reply, cost);
   await callHook(run, 'afterReply', () => run.spec.hooks.afterReply?.({ runId: run.runId, turn, message }));
   return { reply, batch };
 }
@@ -115,7 +107,8 @@ async function recordLoss(
   const sent = { model: params.model, bytes: bytes.length, maxTokens: params.max_tokens };
   const loss = lossFields(run, lost, sent);
   await run.record({ type: 'reply-lost', turn, attempt, code, message, text, model, durationMs, ...loss });
-  run.logger.warn({ turn, attempt, code, err: lost }, 'reply lost');
+  const { usage, lostUsd } = loss;
+  logLoss(run, { turn, attempt, model, code, usage, lostUsd, durationMs, err: lost });
 }
 
 async function waitBeforeRetry(run: RunState, attempt: number, lost: LostReply): Promise<void> {

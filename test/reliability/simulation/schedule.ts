@@ -9,8 +9,8 @@ interface Waiting {
 
 /** How many rounds without anything to do before time passes. */
 const PATIENCE = 50;
-/** How long nothing may happen at all, in milliseconds. */
-const STUCK_MS = 5000;
+/** How long nothing may happen at all, in milliseconds. Hashing takes that long where a busy machine gives this process nothing. */
+const STUCK_MS = 60_000;
 
 /** Lets what runs at the same time go on in an order drawn from the seed, one step at a time. */
 export class Schedule {

@@ -95,7 +95,7 @@ describe('agents that share a governor', () => {
   });
 
   test('one with large prompts does not slow down those with small ones', async () => {
-    const set = crowd({ world: { rateLimits: { inputTokensPerMinute: 40_000 } } });
+    const set = crowd({ world: { cache: false, rateLimits: { inputTokensPerMinute: 40_000 } } });
     const large = { name: 'large', turns: turns(30), inputChars: 30_000 };
     const small = { name: 'small', turns: turns(30), inputChars: 40 };
     const ends = await set.run([large, small]);

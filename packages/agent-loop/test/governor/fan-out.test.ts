@@ -50,7 +50,7 @@ describe('a fan-out of 40 agents meets no 429, and takes hardly longer than the 
   });
 
   test('of input tokens', async () => {
-    const set = crowd({ world: { rateLimits: { inputTokensPerMinute: 50_000 } } });
+    const set = crowd({ world: { cache: false, rateLimits: { inputTokensPerMinute: 50_000 } } });
     expectAllDone(set, await set.run(members(40, turns(3), { inputChars: 8000 })));
     const ideal = idealMs(set.emulator.bill.inputTokens, 50_000, 100);
     expect(set.time.now()).toBeLessThanOrEqual(1.02 * ideal);
@@ -58,8 +58,7 @@ describe('a fan-out of 40 agents meets no 429, and takes hardly longer than the 
 
   test('of input tokens of which most come from the cache: those do not count', async () => {
     const set = crowd({ world: { rateLimits: { inputTokensPerMinute: 100_000 } } });
-    const options = { request: { cache_control: { type: 'ephemeral' } } };
-    expectAllDone(set, await set.run(members(10, turns(12), { inputChars: 20_000, options })));
+    expectAllDone(set, await set.run(members(10, turns(12), { inputChars: 20_000 })));
     const { inputTokens, cacheReadTokens, cacheWrite5mTokens } = set.emulator.bill;
     expect(cacheReadTokens).toBeGreaterThan(5 * (inputTokens + cacheWrite5mTokens));
     expect(set.time.now()).toBeLessThan(20_000);

@@ -102,6 +102,8 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
         reads: [],
         usage: first,
         usd,
+        // 3 x (2 - 0.10) saved by reading, 2 x (2.50 - 2) and 5 x (4 - 2) spent on writing.
+        savedUsd: -0.0000053,
         lost: false,
         startedAt: requests[0]?.at,
         durationMs: expect.any(Number) as unknown,
@@ -115,6 +117,7 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
         reads: ['left', 'right'],
         usage: second,
         usd: null,
+        savedUsd: null,
         lost: false,
         startedAt: requests[1]?.at,
         durationMs: 0,

@@ -151,6 +151,7 @@ const ledgers = fc.array(
     reads: fc.array(names),
     usage: usages,
     usd: fc.option(prices, { freq: 20 }),
+    savedUsd: fc.constant(0),
     lost: fc.constant(false),
     startedAt: fc.nat(),
     durationMs: fc.nat(),

@@ -43,25 +43,31 @@ describe('a pino logger', () => {
     const set = stage({
       name: 'concierge',
       logger,
+      request: { metadata: { user_id: 'user-7' } },
       tools: [talkative],
       steps: [reply(calling(['talk'])), reply('Done.')],
     });
     const { result } = await play(set.agent);
     const bound = { runId: result?.runId, agent: 'concierge' };
-    const replied = (turn: number, stopReason: string) => ({
+    const [first = 0, second = 0] = result?.steps.map(({ usd }) => usd ?? 0) ?? [];
+    const replied = (turn: number, stopReason: string, usd: number, totalUsd: number) => ({
       level: 30,
       ...bound,
       turn,
       model: 'claude-sonnet-5-5',
       stopReason,
       usage: expect.objectContaining({ service_tier: 'standard' }) as unknown,
+      cache: { written: 0, read: 0, savedUsd: 0, miss: null },
+      usd,
+      totalUsd,
+      userId: 'user-7',
       requestId: set.emulator.requests[turn - 1]?.id,
       firstTokenMs: expect.any(Number) as number,
       durationMs: expect.any(Number) as number,
       msg: 'reply',
     });
     expect(lines).toEqual([
-      replied(1, 'tool_use'),
+      replied(1, 'tool_use', first, first),
       {
         level: 30,
         ...bound,
@@ -80,13 +86,14 @@ describe('a pino logger', () => {
         },
         msg: 'password=[secret]',
       },
-      replied(2, 'end_turn'),
+      replied(2, 'end_turn', second, result?.cost.usd ?? 0),
       {
         level: 30,
         ...bound,
         outcome: 'completed',
         turns: 2,
         usage: result?.usage,
+        usd: result?.cost.usd,
         reason: null,
         msg: 'run ended',
       },
@@ -96,8 +103,18 @@ describe('a pino logger', () => {
 
   test('hears of a run that failed, with its cause', async () => {
     const { logger, lines } = recorded();
-    const set = stage({ logger, steps: [apiError(401)] });
+    const request = { metadata: { user_id: 'user-7' } };
+    const set = stage({ logger, request, steps: [apiError(401)] });
     const { error } = await play(set.agent);
+    expect(lines[0]).toMatchObject({
+      model: 'claude-sonnet-5-5',
+      turn: 1,
+      attempt: 1,
+      usage: null,
+      lostUsd: 0,
+      durationMs: expect.any(Number) as number,
+      userId: 'user-7',
+    });
     expect(lines.map(({ level, msg, code }) => [level, msg, code])).toEqual([
       [40, 'reply lost', 'authentication'],
       [50, 'run failed', 'authentication'],
