@@ -1,5 +1,6 @@
 import type { Logger, LoggerOptions } from 'pino';
 import type { Gate } from './admission.ts';
+import type { Budget } from './budget.ts';
 import type { Client, Model, RequestParams } from './api.ts';
 import type { CacheSettings } from './cache-option.ts';
 import type { CompiledSchema } from './schema.ts';
@@ -30,6 +31,8 @@ export interface Limits {
   readonly depth: number;
   /** How many subagents a run may start, those of its subagents included. Default 50. */
   readonly children: number;
+  /** What a run may cost, its subagents and lost replies included, in USD. It is never passed. Default: no limit. */
+  readonly usd?: number;
 }
 
 /** An agent's options after checking: complete and frozen. Inner code trusts it. */
@@ -52,6 +55,7 @@ export interface AgentSpec {
   readonly governor: Gate | undefined;
   /** Its weight among the agents of a governor. */
   readonly priority: number;
+  readonly budget: Budget | undefined;
   readonly cache: CacheSettings;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */

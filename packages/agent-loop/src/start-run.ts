@@ -28,7 +28,7 @@ export interface RunStart {
   readonly input: RunInput | null;
   readonly sink: ((event: AgentEvent) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What every request passes before it is sent, in this order. Default: the agent's own gates. */
+  /** What every request passes before it is sent, in this order, after what its parent's pass. Default: what the agent asks for. */
   readonly gates?: readonly Gate[] | undefined;
   /** Messages that come before the input. */
   readonly messages?: readonly MessageParam[] | undefined;
