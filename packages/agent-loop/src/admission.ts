@@ -51,8 +51,11 @@ export interface Refusal {
 /** What a request passes before it is recorded and sent: a budget that reserves its worst case, a governor that makes it wait. */
 export interface Gate {
   admit(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal>;
-  /** A run of an earlier process goes on (`resumed`), or is given up: what it has used and reserved is in its record. */
-  recall?(run: RunState, record: RunRecord, resumed: boolean): void | Promise<void>;
+  /**
+   * A run of an earlier process goes on (`resumed`), or is given up: what it has used and reserved is in its record. `run`
+   * is null where it is a child's that is over, of which its parent did not know yet.
+   */
+  recall?(run: RunState | null, record: RunRecord, resumed: boolean): void | Promise<void>;
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { ContentBlockParam } from './api.ts';
 import { lossOf } from './close-child.ts';
+import { recall } from './recall.ts';
 import { closeChildren, resumeBackground } from './run-children.ts';
 import type { RunState } from './run-state.ts';
-import type { RunRecord, SessionState } from './session-state.ts';
+import type { SessionState } from './session-state.ts';
 import { settle } from './tool-call.ts';
 import { ToolBatch } from './tool-batch.ts';
 import type { Turn } from './turn.ts';
@@ -34,11 +35,6 @@ export async function begin(
     batch.add(block, broken, state.callOf(block));
   }
   return { reply, batch };
-}
-
-/** What an earlier process has used and reserved for a run is counted before anything else is. */
-async function recall(run: RunState, record: RunRecord, resumed: boolean): Promise<void> {
-  for (const gate of run.gates) await gate.recall?.(run, record, resumed);
 }
 
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */

@@ -49,7 +49,7 @@ export class BudgetGate implements Gate {
   }
 
   /** A run that an earlier process began goes on, or is given up. */
-  recall(_run: RunState, { runId, spend }: RunRecord, resumed: boolean): void | Promise<void> {
+  recall(_run: RunState | null, { runId, spend }: RunRecord, resumed: boolean): void | Promise<void> {
     const { keeper, ofRun } = this.#terms;
     if (!ofRun) return keeper.change((book) => settleOpen(book, runId, spend));
     return resumed ? keeper.change((book) => book.add(spend.spent, spend.lost)) : undefined;

@@ -40,12 +40,14 @@ export async function closeChild(run: RunState, record: ChildRecord): Promise<Ch
     };
     for (const grandchild of state.children.unfinished) await keep(await closeChild(run, grandchild));
     if (state.run?.inFlight) await keep(lossOf(run, state.run.inFlight));
+    if (state.run) for (const gate of run.gates) await gate.recall?.(null, state.run, false);
     if (state.run && (state.run.ended === null || state.run.ended === 'awaiting-approval'))
       await keep({ type: 'run-end', outcome: 'stopped', turns: state.run.tally.turns, reason: 'given up' });
     return {
       ...end,
       steps: [...state.total.steps],
       lostUsd: state.total.lostUsd,
+      ...(state.run && { spend: state.run.spend.asChild }),
       children: state.children.startedBy(stamp.runId),
     };
   } finally {

@@ -1,4 +1,4 @@
-import { type Amount, fromUsd } from './amount.ts';
+import { type Amount, fromUsd, toUsd } from './amount.ts';
 import type { Message } from './api.ts';
 import { NOTHING, plus, type Spend } from './budget-book.ts';
 import type { Entry, ReplyEvent, RequestEvent } from './events.ts';
@@ -21,9 +21,12 @@ export class RunSpend {
   #spent = NOTHING;
   #lost = NOTHING;
   #last: LastRequest | null = null;
+  /** What ended children count for, by their runs: one that has ended twice counts once. */
+  readonly #ofChildren = new Map<string, Spend>();
 
+  /** Those of its children that have ended are in it. */
   get spent(): Spend {
-    return this.#spent;
+    return [...this.#ofChildren.values()].reduce(plus, this.#spent);
   }
   get lost(): Spend {
     return this.#lost;
@@ -65,8 +68,22 @@ export class RunSpend {
         if (this.#last) this.#last = { ...this.#last, unbilled };
         break;
       }
+      case 'child-end':
+        // One that waits counts again when it goes on.
+        if (entry.spend && entry.outcome !== 'awaiting-approval')
+          this.#ofChildren.set(entry.childRunId, {
+            amount: fromUsd(entry.spend.usd),
+            tokens: entry.spend.tokens,
+          });
+        break;
       default:
     }
+  }
+
+  /** What it counts for where it is another run's child. */
+  get asChild(): { readonly usd: number; readonly tokens: number } {
+    const { amount, tokens } = plus(this.spent, this.#lost);
+    return { usd: toUsd(amount), tokens };
   }
 
   /** What was reserved for the last request; undefined where no budget asked for it. */

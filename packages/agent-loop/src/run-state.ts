@@ -58,6 +58,9 @@ export class RunState implements Parent {
   readonly state: SessionState;
   readonly sessionId: string | null;
   readonly gates: readonly Gate[];
+  /** The run that it is a child of. */
+  readonly parent: Parent | null;
+  readonly recalled = true;
   readonly children: Children;
   /** Those among them that it does not wait for. */
   readonly background = new Background();
@@ -90,6 +93,7 @@ export class RunState implements Parent {
     this.state = state;
     this.sessionId = sessionId;
     this.gates = [...new Set([...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
+    this.parent = parts.parent ?? null;
     this.children = parts.children;
     this.lineage = parts.lineage;
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
@@ -185,6 +189,18 @@ export class RunState implements Parent {
   grace(): Promise<void> {
     return new Promise((resolve) => {
       this.seams.timer(GRACE_MS, resolve);
+    });
+  }
+
+  /** Waits for work that ends by itself, but no longer than that moment. */
+  graceFor(work: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.seams.timer(GRACE_MS, resolve);
+      const done = (): void => {
+        cancel();
+        resolve();
+      };
+      work.then(done, done);
     });
   }
 

@@ -38,9 +38,9 @@ export interface TreeWorld {
 
 export const TOP = 'top';
 
-/** Sets up the world of a plan. `asks`: whether calls of `send` need a decision. */
-export function treeWorld(plan: PlanNode, asks: boolean): TreeWorld {
-  const emulator = createEmulator({ respond: modelOf(plan) });
+/** Sets up the world of a plan. `asks`: whether calls of `send` need a decision. `usd`: the limit of the root's run. */
+export function treeWorld(plan: PlanNode, asks: boolean, usd?: number): TreeWorld {
+  const emulator = createEmulator({ respond: modelOf(plan, usd !== undefined) });
   const ledger = new Ledger();
   const store = memoryStore();
   const timers = new WeakMap<Life, Set<symbol>>();
@@ -54,7 +54,7 @@ export function treeWorld(plan: PlanNode, asks: boolean): TreeWorld {
       const fetch = ((url: string, init?: RequestInit) =>
         life.step(() => emulator.fetch(url, init))) as typeof emulator.fetch;
       const client = clientOf(fetch, { maxRetries: 0 });
-      const agent = agentAt(0, { client, ledger, life, asks, active });
+      const agent = agentAt(0, { client, ledger, life, asks, active, usd });
       return openSession({ agent, store: mortalStore(store, life, crash ?? null), id: TOP });
     },
     timersOf: (life) => timers.get(life)?.size ?? 0,
@@ -71,8 +71,8 @@ export function treeWorld(plan: PlanNode, asks: boolean): TreeWorld {
   };
 }
 
-/** A model that is a function of what it is sent, but for replies that break off the first time. */
-function modelOf(plan: PlanNode): (request: EmulatedRequest) => Answer {
+/** A model that is a function of what it is sent, but for replies that break off the first time. A greedy one uses all it may. */
+function modelOf(plan: PlanNode, greedy: boolean): (request: EmulatedRequest) => Answer {
   const nodes = new Map(nodesOf(plan).map((node) => [node.id, node]));
   const asked = new Set<string>();
   return (request) => {
@@ -81,7 +81,10 @@ function modelOf(plan: PlanNode): (request: EmulatedRequest) => Answer {
     const turn = turnOf(request);
     const first = !asked.has(`${node.id} ${turn}`);
     asked.add(`${node.id} ${turn}`);
-    const broken = first && node.breaks.includes(turn) ? { fault: fault.earlyEnd({ afterEvents: 3 }) } : {};
+    const broken = {
+      ...(first && node.breaks.includes(turn) && { fault: fault.earlyEnd({ afterEvents: 3 }) }),
+      ...(greedy && { usage: { output_tokens: request.body.max_tokens } }),
+    };
     const calls = node.turns[turn];
     if (!calls) return endOf(node, broken);
     return reply(
@@ -114,10 +117,11 @@ interface Surroundings {
   readonly life: Life;
   readonly asks: boolean;
   readonly active: Set<symbol>;
+  readonly usd: number | undefined;
 }
 
 function agentAt(depth: number, around: Surroundings): Agent {
-  const { client, ledger, life, asks, active } = around;
+  const { client, ledger, life, asks, active, usd } = around;
   const input = z.object({ turn: z.number() });
   const tool = (name: 'look' | 'put' | 'send', effect: 'read' | 'idempotent' | 'once') =>
     defineTool({
@@ -141,7 +145,8 @@ function agentAt(depth: number, around: Surroundings): Agent {
     description: 'An agent.',
     system: `a${depth}`,
     model: 'claude-haiku-4-5',
-    limits: { turns: 5, turnRetries: 1 },
+    maxTokens: 400,
+    limits: { turns: 5, turnRetries: 1, ...(depth === 0 && usd !== undefined && { usd }) },
     tools: [tool('look', 'read'), tool('put', 'idempotent'), tool('send', 'once'), ...delegates],
     seams: {
       timer(ms, fire) {

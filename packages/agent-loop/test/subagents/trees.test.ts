@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { chanceFrom, pick, type PlanNode, planFrom } from './tree-plan.ts';
+import { Life } from '../session/crash-world.ts';
+import { treeWorld } from './tree-world.ts';
 import { type Fate, runTrial, type Trial } from './tree-trial.ts';
 
 const leaf = (id: string, depth: number): PlanNode => ({
@@ -44,6 +46,33 @@ describe('a tree of agents', () => {
           await told({ plan, fates: [{ crash: { append, when } }], asks, chance: () => 0 });
         }
       }
+    },
+    patienceMs,
+  );
+
+  it(
+    'spends no more than the limit of its root, wherever it is killed',
+    async () => {
+      const whole = treeWorld(plan, false, 1);
+      await (await whole.boot(new Life())).run('n');
+      const usd = (whole.emulator.bill.usd ?? 0) * 0.6;
+      const outcomes = new Set<unknown>();
+      for (let append = 0; append < 60; append += every) {
+        const world = treeWorld(plan, false, usd);
+        const life = new Life();
+        const dying = world.boot(life, { append, when: 'after' }).then((session) => session.run('n'));
+        await Promise.race([life.died, dying.catch(() => {})]);
+        life.die();
+        const session = await world.boot(new Life());
+        const fresh = session.messages.length === 0;
+        const pending = fresh || session.pending !== null;
+        const result = pending ? await (fresh ? session.run('n') : session.resume()) : null;
+        outcomes.add(result?.outcome);
+        await session.close();
+        expect(world.emulator.bill.usd, `append ${append}`).toBeLessThanOrEqual(usd);
+        expect(world.emulator.refusals).toEqual([]);
+      }
+      expect(outcomes).toContain('budget-limit');
     },
     patienceMs,
   );
