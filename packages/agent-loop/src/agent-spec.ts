@@ -1,5 +1,7 @@
 import type { Logger, LoggerOptions } from 'pino';
+import type { Budget } from './budget.ts';
 import type { Client, Model, RequestParams } from './api.ts';
+import type { CacheSettings } from './cache-option.ts';
 import type { CompiledSchema } from './schema.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import type { Pricing } from './pricing.ts';
@@ -28,6 +30,8 @@ export interface Limits {
   readonly depth: number;
   /** How many subagents a run may start, those of its subagents included. Default 50. */
   readonly children: number;
+  /** What a run may cost, its subagents and lost replies included, in USD. It is never passed. Default: no limit. */
+  readonly usd?: number;
 }
 
 /** An agent's options after checking: complete and frozen. Inner code trusts it. */
@@ -46,6 +50,8 @@ export interface AgentSpec {
   readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
   readonly pricing: Pricing;
+  readonly budget: Budget | undefined;
+  readonly cache: CacheSettings;
   readonly seams: Seams;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;

@@ -13,19 +13,40 @@ const END = encoder.encode(']}');
 export class RequestBody {
   #buffer = new Uint8Array(FIRST_CAPACITY);
   #length = 0;
-  #messages = 0;
-  readonly #headLength: number;
+  /** For each message where it ends, counted from the end of the head. */
+  readonly #ends: number[] = [];
+  #headLength: number;
+  #params: object;
 
   /** `params` are the fields that stay the same; they stand before the messages. */
   constructor(params: Omit<RequestParams, 'container'>) {
     this.#write(headOf(params));
     this.#headLength = this.#length;
+    this.#params = params;
+  }
+
+  /** Size of the body in bytes, but for what follows the messages. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Puts other fields before the messages from here on: moves the messages where the new ones differ in length. */
+  lead(params: Omit<RequestParams, 'container'>): void {
+    if (params === this.#params) return;
+    this.#params = params;
+    const head = encoder.encode(headOf(params));
+    const shift = head.length - this.#headLength;
+    if (shift > 0) this.#reserve(shift);
+    if (shift !== 0) this.#buffer.copyWithin(head.length, this.#headLength, this.#length);
+    this.#buffer.set(head);
+    this.#headLength = head.length;
+    this.#length += shift;
   }
 
   /** Adds a message at the end. */
   append(message: MessageParam): void {
-    this.#write((this.#messages === 0 ? '' : ',') + jsonOfMessage(message));
-    this.#messages += 1;
+    this.#write((this.#ends.length === 0 ? '' : ',') + jsonOfMessage(message));
+    this.#ends.push(this.#length - this.#headLength);
   }
 
   /**
@@ -39,14 +60,20 @@ export class RequestBody {
     return this.#buffer.subarray(0, this.#length + end.length);
   }
 
-  /** The whole body with other fields before the same messages, as a copy: for the rare request that differs. */
-  bytesWith(params: Omit<RequestParams, 'container'>, container?: RequestParams['container']): Uint8Array {
-    const head = encoder.encode(headOf(params));
-    const rest = this.bytes(container).subarray(this.#headLength);
-    const whole = new Uint8Array(head.length + rest.length);
-    whole.set(head);
-    whole.set(rest, head.length);
-    return whole;
+  /** The whole body with other fields before the messages, or with other messages at some places, as a copy: for the rare request that differs. */
+  copy({ params, messages = NONE }: BodyChanges, container?: RequestParams['container']): Uint8Array {
+    const parts: Uint8Array[] = [];
+    if (params) parts.push(encoder.encode(headOf(params)));
+    const whole = this.bytes(container);
+    let from = params ? this.#headLength : 0;
+    for (const [place, message] of [...messages].toSorted(([one], [other]) => one - other)) {
+      const before = this.#ends[place - 1];
+      const start = this.#headLength + (before === undefined ? 0 : before + 1);
+      parts.push(whole.subarray(from, start), encoder.encode(JSON.stringify(message)));
+      from = this.#headLength + (this.#ends[place] ?? 0);
+    }
+    parts.push(whole.subarray(from));
+    return joined(parts);
   }
 
   #write(text: string): void {
@@ -66,6 +93,25 @@ export class RequestBody {
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
   }
+}
+
+/** What a copy of a body has otherwise. */
+export interface BodyChanges {
+  readonly params?: Omit<RequestParams, 'container'> | undefined;
+  /** Instead of those at these places. */
+  readonly messages?: ReadonlyMap<number, MessageParam> | undefined;
+}
+
+const NONE: ReadonlyMap<number, MessageParam> = new Map();
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function headOf(params: Omit<RequestParams, 'container'>): string {

@@ -2,6 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Gate } from './admission.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { RequestParams } from './api.ts';
+import { CachePlanner } from './cache-planner.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
 import type { Children } from './children.ts';
@@ -66,6 +67,7 @@ export class RunState implements Parent {
   readonly limit: LimitFunction;
   /** Whether anybody listens to deltas. */
   readonly telling: boolean;
+  readonly #caching: CachePlanner;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
   readonly #deciders = new Map<string, (decision: ApprovalEvent) => void>();
@@ -90,6 +92,8 @@ export class RunState implements Parent {
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
     this.store = parts.store ?? null;
     this.waiting = parts.waiting;
+    const lasts = !parts.parent && (sessionId !== null || state.transcript.messages.length > 0);
+    this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts });
     this.#recorder = new Recorder({
       journal,
       seams: spec.seams,
@@ -99,6 +103,7 @@ export class RunState implements Parent {
       tell: (event) => this.#tellReaders(event),
       fold: (entry) => {
         state.apply(entry);
+        this.#caching.observe(entry);
         if (entry.type === 'approval' && entry.session === undefined)
           this.#deciders.get(entry.callId)?.(entry);
       },
@@ -141,7 +146,9 @@ export class RunState implements Parent {
 
   /** The next request, as an object and as the bytes of its body. `changes` are for this request alone. */
   request(changes?: RequestChanges): ModelRequest {
-    return this.state.request(this.params, this.seams.now(), changes);
+    const now = this.seams.now();
+    const next = { now, turn: this.tally.turns + 1, differs: changes?.tool_choice !== undefined };
+    return this.state.request(this.params, now, changes, (bytes) => this.#caching.plan({ ...next, bytes }));
   }
 
   /** Whether nothing more is recorded. */

@@ -1,4 +1,5 @@
 import type { Client, StreamEvent } from './api.ts';
+import { asObject } from './cache-marks.ts';
 import { LostReply } from './lost-reply.ts';
 import { observeAttempts } from './request-attempts.ts';
 import type { RunState } from './run-state.ts';
@@ -12,11 +13,7 @@ export interface Sent {
 }
 
 /** Sends a request through the agent's client, which retries it until headers come. */
-export async function sendRequest(
-  run: RunState,
-  { params, messages, bytes }: ModelRequest,
-  signal: AbortSignal,
-): Promise<Sent> {
+export async function sendRequest(run: RunState, request: ModelRequest, signal: AbortSignal): Promise<Sent> {
   const client = await run.spec.client();
   const { betas } = run.spec;
   const asBytes = takesBytes(client);
@@ -24,15 +21,15 @@ export async function sendRequest(
     signal,
     middleware: [observeAttempts(run, client.maxRetries)],
     // The SDK sends a byte body as it is; only its type has to be named.
-    ...(asBytes && { body: bytes, headers: { 'content-type': 'application/json' } }),
+    ...(asBytes && { body: request.bytes, headers: { 'content-type': 'application/json' } }),
   };
   // With a byte body the SDK looks at the messages only to describe them in its trace spans.
-  const shown = asBytes && client.openTelemetry?.traces?.contentMode !== 'content' ? [] : [...messages];
-  const request = { ...params, messages: shown };
+  const isHidden = asBytes && client.openTelemetry?.traces?.contentMode !== 'content';
+  const body = isHidden ? { ...request.params, messages: [] } : asObject(request, isFirstParty(client));
   const sent =
     betas.length > 0
-      ? createBeta(client, { ...request, betas: [...betas] }, options)
-      : client.messages.create(request, options);
+      ? createBeta(client, { ...body, betas: [...betas] }, options)
+      : client.messages.create(body, options);
   const { data, response } = await sent.withResponse();
   return { stream: isTraced(client) ? (data as unknown as AsyncIterable<StreamEvent>) : null, response };
 }
@@ -57,5 +54,10 @@ function createBeta(client: Client, request: object, options: object): ReturnTyp
 
 /** Clients of other platforms and clients with middleware rewrite the body, for which they need it as an object. */
 function takesBytes(client: Client): boolean {
-  return client.constructor.name === 'Anthropic' && client.middleware?.length === 0;
+  return isFirstParty(client) && client.middleware?.length === 0;
+}
+
+/** Whether it is the client for the API itself: platforms of others may not know all of its fields. */
+function isFirstParty(client: Client): boolean {
+  return client.constructor.name === 'Anthropic';
 }

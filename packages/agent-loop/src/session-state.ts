@@ -1,5 +1,7 @@
 import { ChildRecords } from './child-records.ts';
 import type { MessageParam, RequestParams, ToolUseBlock } from './api.ts';
+import { CacheLog } from './cache-log.ts';
+import { type CacheMarks, markedMessages, NO_MARKS, withMarks } from './cache-marks.ts';
 import type {
   ApprovalEvent,
   ApprovalRequestEvent,
@@ -13,14 +15,18 @@ import type {
 } from './events.ts';
 import { RequestBody } from './request-body.ts';
 import type { Outcome } from './result.ts';
+import { RunSpend } from './run-spend.ts';
+import { ScriptState } from './script-state.ts';
 import { Tally } from './tally.ts';
 import { Transcript } from './transcript.ts';
 
 /** One request to the model. */
 export interface ModelRequest {
+  /** With cache markers. */
   readonly params: RequestParams;
   readonly messages: readonly MessageParam[];
   readonly bytes: Uint8Array;
+  readonly marks: CacheMarks;
 }
 
 /** What one request may have otherwise than the others of its run. */
@@ -53,6 +59,10 @@ export interface RunRecord {
   inFlight: RequestEvent | null;
   /** The reply that no request has followed yet. */
   unanswered: ReplyEvent | null;
+  /** What it has used, as limits count it. */
+  readonly spend: RunSpend;
+  /** Whether the model was asked to finish, because a budget is used up. */
+  closing: boolean;
 }
 
 /**
@@ -69,16 +79,29 @@ export class SessionState {
   settings: SettingsEvent | null = null;
   /** The runs it has started. */
   readonly children = new ChildRecords();
+  /** The steps of `orchestrate`. */
+  readonly scripts = new ScriptState();
   readonly #calls = new Map<string, CallRecord>();
   /** Every call that was ever decided on, so that a late second answer is known for one. */
   readonly #everDecided = new Set<string>();
+  /** What the journal tells of its prompt cache. */
+  readonly cache = new CacheLog();
   #body: RequestBody | undefined;
+  #marked:
+    | { readonly params: RequestParams; readonly key: string; readonly fields: RequestParams }
+    | undefined;
   #paused = false;
 
   constructor() {
     this.transcript = new Transcript({
-      append: (message) => this.#body?.append(message),
-      rewrite: () => (this.#body = undefined),
+      append: (message) => {
+        this.#body?.append(message);
+        this.cache.joined(message);
+      },
+      rewrite: () => {
+        this.#body = undefined;
+        this.cache.rewrite(this.transcript.messages);
+      },
     });
   }
 
@@ -89,23 +112,46 @@ export class SessionState {
 
   /**
    * The next request. Messages are serialised once for the life of the session. `changes` are for this request alone;
-   * they must not touch what the history is signed over.
+   * they must not touch what the history is signed over. `mark` decides on cache breakpoints, given the size of the body.
    */
-  request(given: RequestParams, now: number, changes?: RequestChanges): ModelRequest {
+  request(
+    given: RequestParams,
+    now: number,
+    changes?: RequestChanges,
+    mark: (bytes: number) => CacheMarks = () => NO_MARKS,
+  ): ModelRequest {
     const { container, ...params } = given;
+    const { messages } = this.transcript;
     if (!this.#body) {
       this.#body = new RequestBody(params);
-      for (const message of this.transcript.messages) this.#body.append(message);
+      for (const message of messages) this.#body.append(message);
     }
+    const marks = mark(this.#body.length);
+    const head = this.#withMarks(given, params, marks);
+    this.#body.lead(head);
     const id = this.transcript.container(now);
     const used =
       id === undefined || typeof container === 'string' ? container : container ? { ...container, id } : id;
-    const fields = changes ? { ...params, ...changes } : params;
+    const fields = changes ? { ...head, ...changes } : head;
+    const marked = markedMessages(messages, marks);
+    this.cache.asking(changes ? { ...given, ...changes } : given, marks);
     return {
       params: used === undefined ? fields : { ...fields, container: used },
-      messages: this.transcript.messages,
-      bytes: changes ? this.#body.bytesWith(fields, used) : this.#body.bytes(used),
+      messages,
+      marks,
+      bytes:
+        changes || marked.size > 0
+          ? this.#body.copy({ params: changes && fields, messages: marked }, used)
+          : this.#body.bytes(used),
     };
+  }
+
+  /** The same object as long as the breakpoints are the same, so that they are serialised once. */
+  #withMarks(given: RequestParams, params: RequestParams, marks: CacheMarks): RequestParams {
+    const key = `${marks.tools} ${marks.system} ${marks.end} ${marks.block}`;
+    if (this.#marked?.params !== given || this.#marked.key !== key)
+      this.#marked = { params: given, key, fields: withMarks(params, marks) };
+    return this.#marked.fields;
   }
 
   /** What is known of a call of the last reply. */
@@ -129,9 +175,15 @@ export class SessionState {
   /** Folds one entry. */
   apply(entry: Entry): void {
     this.transcript.apply(entry);
+    this.cache.apply(entry);
     this.total.apply(entry);
-    this.run?.tally.apply(entry);
     this.children.apply(entry);
+    this.scripts.apply(entry);
+    // A script may come between a run and its resumption.
+    if (entry.runId === this.run?.runId) {
+      this.run.tally.apply(entry);
+      this.run.spend.apply(entry);
+    }
     switch (entry.type) {
       case 'session-start':
       case 'prefix-change':
@@ -156,6 +208,8 @@ export class SessionState {
             end: null,
             inFlight: null,
             unanswered: null,
+            spend: new RunSpend(),
+            closing: false,
           };
         break;
       case 'run-end':
@@ -167,6 +221,7 @@ export class SessionState {
       case 'input':
         if (this.run) this.run.unanswered = null;
         if (this.run) this.run.hasInput = true;
+        if (this.run) this.run.closing ||= entry.source === 'budget';
         this.#calls.clear();
         break;
       case 'request':
@@ -220,8 +275,14 @@ export class SessionState {
   #fork({ runId }: ForkEvent): void {
     this.total = this.total.next();
     if (!this.run) return;
-    const { ended, end, unanswered } = this.run;
-    this.run = { runId, tally: this.total.next(), hasInput: false, ended, end, inFlight: null, unanswered };
+    this.run = {
+      ...this.run,
+      runId,
+      tally: this.total.next(),
+      hasInput: false,
+      inFlight: null,
+      spend: new RunSpend(),
+    };
   }
 }
 

@@ -20,6 +20,9 @@ export type { ApiErrorOptions, CallOptions, ReplyOptions } from './reply.ts';
 export { fault, faultTable } from './faults.ts';
 export type { Fault, FaultId, FaultRow, Place } from './faults.ts';
 export { catalogue } from './models.ts';
+export { cacheLayout, simulateCache } from './prompt-simulation.ts';
+export type { CacheLayout, CacheState } from './prompt-simulation.ts';
+export type { Marker, Ttl } from './prompt.ts';
 export type { Effort, ModelSpec, Prices, ThinkingForm } from './model-spec.ts';
 export type {
   Answer,

@@ -14,10 +14,14 @@ export interface PromptCache {
   plan(owner: string, prompt: Prompt, minTokens: number): CachePlan;
 }
 
-interface Entry {
+/** One prefix that is kept. */
+export interface CacheEntry {
   readonly lifetimeMs: number;
-  expiresAt: number;
+  readonly expiresAt: number;
 }
+
+/** What is kept, by owner and prefix. */
+export type CacheEntries = Map<string, CacheEntry>;
 
 const lifetimes = { '5m': 300_000, '1h': 3_600_000 } as const;
 const lookback = 20;
@@ -25,31 +29,69 @@ const sweepEvery = 4096;
 
 /** An empty cache over a clock of epoch milliseconds. */
 export function createPromptCache(clock: () => number): PromptCache {
-  const entries = new Map<string, Entry>();
-  const has = (key: string): boolean => (entries.get(key)?.expiresAt ?? 0) > clock();
-  const touch = (key: string): void => {
-    const entry = entries.get(key);
-    if (entry) entry.expiresAt = clock() + entry.lifetimeMs;
-  };
-  const store = (key: string, lifetimeMs: number): void => {
-    const known = entries.get(key);
-    // A shorter marker on a living longer entry does not shorten it.
-    if (known && has(key) && known.lifetimeMs >= lifetimeMs) return touch(key);
-    entries.set(key, { lifetimeMs, expiresAt: clock() + lifetimeMs });
-    if (entries.size % sweepEvery === 0) for (const [old] of entries) if (!has(old)) entries.delete(old);
-  };
+  const entries: CacheEntries = new Map();
   return {
     plan: (owner, prompt, minTokens) => {
-      const keyOf = (index: number): string => `${owner} ${prompt.prefixes[index] ?? 0}`;
-      const markers = prompt.markers.filter(({ index }) => (prompt.totals[index] ?? 0) >= minTokens);
-      const hit = highestHit(prompt, markers, (index) => has(keyOf(index)));
+      const { tokens, kept } = serveFrom(entries, { owner, prompt, minTokens, now: clock() });
       return {
-        tokens: divide(prompt, markers, hit),
+        tokens,
         commit: () => {
-          if (hit >= 0) touch(keyOf(hit));
-          for (const { index, ttl } of markers) store(keyOf(index), lifetimes[ttl]);
+          for (const [key, entry] of kept(clock())) keep(entries, key, entry);
+          if (entries.size % sweepEvery !== 0) return;
+          for (const [old, { expiresAt }] of entries) if (expiresAt <= clock()) entries.delete(old);
         },
       };
+    },
+  };
+}
+
+/** A living longer entry is not shortened. */
+function keep(entries: CacheEntries, key: string, entry: CacheEntry): void {
+  const known = entries.get(key);
+  if (known && known.expiresAt > entry.expiresAt) return;
+  entries.set(key, entry);
+}
+
+/** One prompt, and when it comes. */
+export interface Served {
+  /** Separates workspaces and models. */
+  readonly owner: string;
+  readonly prompt: Prompt;
+  readonly minTokens: number;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * How a prompt divides over what is kept, which is left as it is, and what has to be kept of it once its response has
+ * begun. What was read is renewed. A marker within what was read costs nothing, so it gives nothing either: its entry
+ * lives no longer than the one it was read from.
+ */
+export function serveFrom(
+  entries: ReadonlyMap<string, CacheEntry>,
+  { owner, prompt, minTokens, now }: Served,
+): { readonly tokens: PromptTokens; readonly kept: (at: number) => [key: string, entry: CacheEntry][] } {
+  const keyOf = (index: number): string => `${owner} ${prompt.prefixes[index] ?? 0}`;
+  const living = (index: number): CacheEntry | undefined => {
+    const entry = entries.get(keyOf(index));
+    return entry && entry.expiresAt > now ? entry : undefined;
+  };
+  const markers = prompt.markers.filter(({ index }) => (prompt.totals[index] ?? 0) >= minTokens);
+  const hit = highestHit(prompt, markers, (index) => living(index) !== undefined);
+  const readMs = living(hit)?.lifetimeMs ?? 0;
+  return {
+    tokens: divide(prompt, markers, hit),
+    kept: (at) => {
+      const renewed = (index: number, lifetimeMs: number): [string, CacheEntry] => [
+        keyOf(index),
+        { lifetimeMs, expiresAt: at + lifetimeMs },
+      ];
+      const marked = markers.map(({ index, ttl }) => {
+        const known = living(index)?.lifetimeMs;
+        const asked = index > hit ? lifetimes[ttl] : (known ?? Math.min(lifetimes[ttl], readMs));
+        return renewed(index, Math.max(asked, known ?? 0));
+      });
+      return hit < 0 ? marked : [renewed(hit, readMs), ...marked];
     },
   };
 }

@@ -46,14 +46,18 @@ const messageOverhead = 4;
  */
 export function layOut(body: JsonObject, messages: readonly MessageFacts[], model: ModelSpec): Prompt {
   const tape = createTape(hashOf(model.id), model.tokenFactor);
-  layOutTools(tape, body, model);
+  const tools = asArray(body['tools']).map(asObject);
+  layOutTools(tape, tools, body, model);
   const citing = messages.some(({ totals }) => totals.citing);
-  tape.mix(hashOf(`system ${shown(body['speed'] ?? 'standard')} ${citing}`));
+  // Web search is a switch of the system prompt, though it stands among the tools.
+  const searching = JSON.stringify(tools.filter(isWebSearch).map(withoutMarkers));
+  tape.mix(hashOf(`system ${shown(body['speed'] ?? 'standard')} ${citing} ${searching}`));
   layOutSystem(tape, body['system']);
   tape.mix(hashOf(`messages ${messagesLevel(body, messages)}`));
   layOutMessages(tape, messages, model);
   const automatic = ttlOf(body);
-  if (automatic !== undefined) addAutomaticMarker(tape, automatic, messages);
+  const last = lastCacheable(tape.prompt, messages);
+  if (automatic !== undefined && last >= 0) tape.prompt.markers.push({ index: last, ttl: automatic });
   return { ...tape.prompt, tokens: tape.prompt.totals.at(-1) ?? 0 };
 }
 
@@ -65,8 +69,9 @@ interface Tape {
     readonly markers: Marker[];
   };
   readonly mix: (item: number) => void;
+  /** Undefined leaves the prefix as it is. */
   readonly add: (
-    item: number,
+    item: number | undefined,
     tokens: number,
     ttl: Ttl | undefined,
     run?: 'tool_use' | 'tool_result',
@@ -85,7 +90,7 @@ function createTape(seed: number, factor: number): Tape {
       prefix = chain(prefix, item);
     },
     add: (item, added, ttl, run) => {
-      prefix = chain(prefix, item);
+      if (item !== undefined) prefix = chain(prefix, item);
       tokens += added;
       if (ttl !== undefined) prompt.markers.push({ index: prompt.prefixes.length, ttl });
       prompt.prefixes.push(prefix);
@@ -101,14 +106,19 @@ const toolFacts = memo((json) => {
   return { exactHash: hashOf(text), characters: text.length };
 });
 
-function layOutTools(tape: Tape, body: JsonObject, model: ModelSpec): void {
+function isWebSearch({ type }: JsonObject): boolean {
+  return asString(type)?.startsWith('web_search_') ?? false;
+}
+
+function layOutTools(tape: Tape, tools: readonly JsonObject[], body: JsonObject, model: ModelSpec): void {
   const choice = asObject(body['tool_choice'])['type'];
   let extra = choice === 'any' || choice === 'tool' ? model.toolTokens.forced : model.toolTokens.auto;
-  for (const tool of asArray(body['tools']).map(asObject)) {
+  for (const tool of tools) {
     const { exactHash, characters } = toolFacts(JSON.stringify(tool));
     const defined = definedToolTokens.find(([type]) => type.test(asString(tool['type']) ?? ''));
     const own = defined ? defined[model.tokenFactor > 1 ? 1 : 2] : 0;
-    tape.add(exactHash, tokensOf(characters, tape.factor) + own + extra, ttlOf(tool));
+    const hash = isWebSearch(tool) ? undefined : exactHash;
+    tape.add(hash, tokensOf(characters, tape.factor) + own + extra, ttlOf(tool));
     extra = 0;
   }
 }
@@ -155,19 +165,19 @@ function blockTokens(block: BlockFacts, model: ModelSpec): number {
   return tokensOf(block.characters, model.tokenFactor) + media;
 }
 
-/** A marker on the request itself stands on the last block that can be cached. */
-function addAutomaticMarker({ prompt }: Tape, ttl: Ttl, messages: readonly MessageFacts[]): void {
-  let index = prompt.prefixes.length - 1;
+/** Where a marker on the request itself stands: the last block that can be cached; -1 where there is none. */
+export function lastCacheable(
+  { prefixes }: Pick<Prompt, 'prefixes'>,
+  messages: readonly MessageFacts[],
+): number {
+  let index = prefixes.length - 1;
   for (const { blocks } of messages.toReversed()) {
     for (const block of blocks.toReversed()) {
       const isUncacheable =
         block.thinking !== undefined || block.type === 'redacted_thinking' || block.isEmptyText;
-      if (!isUncacheable) {
-        prompt.markers.push({ index, ttl });
-        return;
-      }
+      if (!isUncacheable) return index;
       index--;
     }
   }
-  if (index >= 0) prompt.markers.push({ index, ttl });
+  return index;
 }

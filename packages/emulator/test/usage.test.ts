@@ -36,6 +36,8 @@ const block = (value: string, ttl?: '5m' | '1h'): Body => ({
 });
 const user = (...content: Body[]): Body => ({ role: 'user', content });
 const big = words(1000);
+const onePixel =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 describe('usage', () => {
   test('[usage/fields] each of them', async () => {
@@ -155,6 +157,18 @@ describe('the prompt cache', () => {
     expect((await ask(long))[1]).toBe(0);
   });
 
+  test('[cache/ttl] what was read and not written again lives as long as before, whatever its marker asks for', async () => {
+    const { ask, pass } = caching();
+    const asking = (ttl: '5m' | '1h'): Body => ({ messages: [user(block(big, ttl))] });
+    const [, , size] = await ask(asking('5m'));
+    expect(await ask(asking('1h'))).toEqual([0, size, 0, 0]);
+    pass(300_001);
+    expect(await ask(asking('1h'))).toEqual([0, 0, 0, size]);
+    expect(await ask(asking('5m'))).toEqual([0, size, 0, 0]);
+    pass(3_599_000);
+    expect(await ask(asking('5m'))).toEqual([0, size, 0, 0]);
+  });
+
   test('[cache/automatic] which moves with the conversation', async () => {
     const { ask } = caching();
     const marker = { cache_control: { type: 'ephemeral' } };
@@ -236,6 +250,11 @@ describe('the prompt cache', () => {
     expect(await readAfter({ system: [block(`${big}!`, '5m')] })).toBe(0.4);
     expect(await readAfter({ tools: [...tools, tool('b')] })).toBe(0.4);
     expect(await readAfter({ tools: [tool('b'), ...tools] })).toBe(0);
+    // Web search stands among the tools, and is a switch of the system prompt.
+    const search = { type: 'web_search_20260318', name: 'web_search' };
+    expect(await readAfter({ tools: [search, ...tools] })).toBe(0.4);
+    const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: onePixel } };
+    expect(await readAfter({ messages: [user(block(big, '5m'), image)] })).toBe(0.7);
   });
 
   test('[cache/key-order] though it means the same', async () => {

@@ -3,6 +3,7 @@ import type { Client, MessageParam, RequestParams } from '../api.ts';
 import type { AgentEvent, ApprovalEvent, SettingsEvent, ToolEndEvent } from '../events.ts';
 import { systemSeams } from '../seams.ts';
 import type { SessionState } from '../session-state.ts';
+import { toCacheSettings } from '../cache-option.ts';
 import { sameJson } from '../same-json.ts';
 import { settingsOf } from '../session-settings.ts';
 import { ServedEnd } from '../tool-call.ts';
@@ -91,6 +92,8 @@ export class ReplayDesk {
         id: () => this.scene.runId,
         timer: (ms, fire) => this.#timer(ms, fire),
       },
+      // Its markers move with the prices and pauses of the day. What is replayed is what was asked.
+      cache: toCacheSettings('off'),
       client: () => Promise.resolve(this.#client()),
     };
   }

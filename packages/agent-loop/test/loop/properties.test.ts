@@ -291,22 +291,46 @@ describe('the body of a request', () => {
     );
   });
 
-  test('of a request that differs has other fields before the same messages, and leaves the others as they were', () => {
+  test('of a request that differs has other fields and messages, and leaves the others as they were', () => {
     fc.assert(
       fc.property(
         params,
-        params,
+        fc.option(params, { nil: undefined }),
         messages,
+        fc.array(fc.nat(), { maxLength: 3 }),
         fc.option(anyText, { nil: undefined }),
-        (given, other, list, container) => {
+        (given, other, list, places, container) => {
           const body = new RequestBody(given);
           for (const message of list) body.append(message);
-          const text = decoder.decode(body.bytesWith(other, container));
-          expect(text).toBe(JSON.stringify({ ...other, messages: list, container }));
+          const replaced = new Map(
+            places
+              .filter((place) => place < list.length)
+              .map((place) => [place, { role: 'user' as const, content: `${place}é` }]),
+          );
+          const text = decoder.decode(body.copy({ params: other, messages: replaced }, container));
+          const changed = list.map((message, place) => replaced.get(place) ?? message);
+          expect(text).toBe(JSON.stringify({ ...(other ?? given), messages: changed, container }));
           expect(decoder.decode(body.bytes())).toBe(JSON.stringify({ ...given, messages: list }));
         },
       ),
       { numRuns: 200, seed: 6 },
+    );
+  });
+
+  test('has other fields before the same messages from when it is led by them', () => {
+    fc.assert(
+      fc.property(params, params, messages, fc.nat(), (given, other, list, at) => {
+        const body = new RequestBody(given);
+        const cut = at % (list.length + 1);
+        for (const message of list.slice(0, cut)) body.append(message);
+        body.lead(other);
+        for (const message of list.slice(cut)) body.append(message);
+        expect(decoder.decode(body.bytes())).toBe(JSON.stringify({ ...other, messages: list }));
+        expect(decoder.decode(body.copy({ params: given }))).toBe(
+          JSON.stringify({ ...given, messages: list }),
+        );
+      }),
+      { numRuns: 200, seed: 7 },
     );
   });
 

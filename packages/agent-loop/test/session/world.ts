@@ -17,7 +17,7 @@ import {
   type SessionOptions,
 } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
-import { clientOf } from '../loop/stage.ts';
+import { clientOf, withoutMarkers } from '../loop/stage.ts';
 
 /** A store and where its files are. */
 export interface StoreHere extends AsyncDisposable {
@@ -111,7 +111,7 @@ export function types(entries: readonly Entry[]): string[] {
 export function expectSound({ emulator }: Pick<World, 'emulator'>): void {
   expect(emulator.refusals).toEqual([]);
   emulator.assertDone();
-  const texts = emulator.requests.map(({ bodyText }) => bodyText);
+  const texts = emulator.requests.map(({ bodyText }) => withoutMarkers(bodyText));
   for (const [index, text] of texts.entries()) {
     const before = texts[index - 1];
     if (before !== undefined) expect(text.slice(0, before.length - 2)).toBe(before.slice(0, -2));

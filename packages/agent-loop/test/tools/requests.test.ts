@@ -24,7 +24,7 @@ import {
 
 /** The whole body of the one request of a run. */
 async function bodyOf(options: StageOptions): Promise<unknown> {
-  const set = stage({ ...options, steps: [reply('Done.')] });
+  const set = stage({ cache: 'off', ...options, steps: [reply('Done.')] });
   await play(set.agent);
   expectSound(set);
   return set.emulator.requests[0]?.body;
@@ -125,6 +125,7 @@ describe('what an agent is given reaches the API as it is', () => {
 describe('betas', () => {
   test('go in their header, and allow fields of the beta namespace', async () => {
     const set = stage({
+      cache: 'off',
       betas: ['context-management-2025-06-27', 'mcp-client-2025-11-20'],
       tools: [{ type: 'mcp_toolset', mcp_server_name: 'docs' }],
       request: {

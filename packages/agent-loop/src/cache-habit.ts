@@ -1,0 +1,70 @@
+import type { NextRequest } from './cache-worth.ts';
+
+/** How long until a prefix was asked for again: within five minutes, within an hour, or not while it could be read. */
+export type Gap = 'soon' | 'later' | 'never';
+
+const FIVE_MINUTES_MS = 300_000;
+const HOUR_MS = 3_600_000;
+/** Later turns of a run are much alike. */
+const TURNS_APART = 64;
+/** Weight of what is known of all turns beside one observation of this turn. */
+const CARRIED_OVER = 0.25;
+
+/** What a pause of so many milliseconds is for the cache. */
+export function gapOf(ms: number): Gap {
+  if (ms <= FIVE_MINUTES_MS) return 'soon';
+  return ms <= HOUR_MS ? 'later' : 'never';
+}
+
+interface Counts {
+  soon: number;
+  later: number;
+  all: number;
+}
+
+/**
+ * How soon requests have followed each other so far, by the turn of the run they belong to: within a run the next one
+ * comes when the tools are done, after its last turn when somebody has more to say.
+ */
+export class Habit {
+  readonly #all: Counts = { soon: 0, later: 0, all: 0 };
+  readonly #turns = new Map<number, Counts>();
+
+  /** What followed the request of a turn. */
+  note(turn: number, gap: Gap): void {
+    const key = Math.min(turn, TURNS_APART);
+    const own = this.#turns.get(key) ?? { soon: 0, later: 0, all: 0 };
+    this.#turns.set(key, own);
+    for (const counts of [this.#all, own]) {
+      counts.all += 1;
+      if (gap !== 'never') counts[gap] += 1;
+    }
+  }
+
+  /** Whether anything was noted. */
+  get known(): boolean {
+    return this.#all.all > 0;
+  }
+
+  /**
+   * What will probably follow. `before` counts as one observation of all turns, and these as a quarter of one of this
+   * turn, so that a few runs are enough to know their last turn.
+   */
+  expect(turn: number, before: NextRequest): NextRequest {
+    const overall = mixed(this.#all, before, 1);
+    const own = this.#turns.get(Math.min(turn, TURNS_APART));
+    return own ? mixed(own, overall, CARRIED_OVER) : overall;
+  }
+
+  /** What will probably follow any turn. */
+  expectAny(before: NextRequest): NextRequest {
+    return mixed(this.#all, before, 1);
+  }
+}
+
+function mixed({ soon, later, all }: Counts, before: NextRequest, weight: number): NextRequest {
+  return {
+    soon: (soon + weight * before.soon) / (all + weight),
+    later: (later + weight * before.later) / (all + weight),
+  };
+}
