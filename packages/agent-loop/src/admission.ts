@@ -11,8 +11,10 @@ export interface Candidate {
   readonly request: ModelRequest;
 }
 
-/** Leave to send one request. One of its methods is called, once. None of them may throw. */
+/** Leave to send one request. One of its methods but `begun` is called, once. None of them may throw. */
 export interface Permit {
+  /** The reply has begun to come: what the request wrote to the cache can be read. */
+  begun?(): void;
   /** The whole reply came. */
   settle(reply: Message): void;
   /** The request was sent and its reply was lost: the server may have used anything up to the worst case. */
@@ -55,6 +57,7 @@ export async function admit(run: RunState, candidate: Candidate): Promise<Permit
     throw error;
   }
   return {
+    begun: () => granted.forEach((permit) => permit.begun?.()),
     settle: (reply) => granted.forEach((permit) => permit.settle(reply)),
     lose: (lost) => granted.forEach((permit) => permit.lose(lost)),
     release,

@@ -82,6 +82,7 @@ const DEFAULT_LIMITS: Limits = {
   children: 50,
 };
 const DEFAULT_MAX_TOKENS = 32_000;
+const DEFAULT_ACCOUNT = {};
 
 const OPTIONS: readonly (keyof AgentOptions)[] = [
   'name',
@@ -151,6 +152,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     pricing: toPricing(options.pricing),
     cache: toCacheSettings(options.cache),
     seams: { ...systemSeams, ...options.seams },
+    account: client ?? DEFAULT_ACCOUNT,
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),
   });

@@ -25,13 +25,20 @@ const LINGER_MS = 100;
  * Sends one request and reads its reply to the end. Rejects with a LostReply for anything but a whole reply: an API
  * error, a broken or silent stream, a body that is no Messages reply, or a run that was stopped meanwhile.
  */
-export function callModel(run: RunState, request: ModelRequest, listener: ReplyListener): Promise<Reply> {
+export function callModel(
+  run: RunState,
+  request: ModelRequest,
+  listener: ReplyListener,
+  begun: () => void = () => {},
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    new ModelCall(run, request, listener, { resolve, reject }).begin();
+    new ModelCall(run, request, listener, { begun, resolve, reject }).begin();
   });
 }
 
 interface Settle {
+  /** The first event of the reply is there. */
+  readonly begun: () => void;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (lost: LostReply) => void;
 }
@@ -96,6 +103,7 @@ class ModelCall {
   #take(event: StreamEvent): void {
     if (this.#over || !this.#builder.accept(event)) return;
     this.#lastContentAt = this.#run.seams.monotonic();
+    if (event.type === 'message_start') this.#settle.begun();
     if (this.#firstTokenMs === 0 && event.type === 'content_block_start')
       this.#firstTokenMs = this.#lastContentAt - this.#startedAt;
     if (event.type !== 'message_stop') return;

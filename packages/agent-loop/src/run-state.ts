@@ -6,6 +6,7 @@ import { CachePlanner } from './cache-planner.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
 import type { Children } from './children.ts';
+import { fanOut } from './fan-out.ts';
 import type { Halt } from './halt.ts';
 import type { Journal, JournalStore } from './journal.ts';
 import type { Lineage } from './lineage.ts';
@@ -86,7 +87,7 @@ export class RunState implements Parent {
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
-    this.gates = [...new Set([...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
+    this.gates = [...new Set([fanOut, ...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
     this.children = parts.children;
     this.lineage = parts.lineage;
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
