@@ -88,17 +88,13 @@ async function follow(run: RunState, prefix: Prefix, ttl: CacheTtl): Promise<Per
   return isWarm || run.halt.reason ? PASS : lead(run, prefix, ttl);
 }
 
-function first(run: RunState, written: Promise<void>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = run.seams.timer(ms, resolve);
-    const detach = run.halt.on(resolve);
-    const done = (): void => {
-      cancel();
-      detach();
-      resolve();
-    };
-    void written.then(done);
+async function first(run: RunState, written: Promise<void>, ms: number): Promise<void> {
+  let cancel = (): void => {};
+  const patience = new Promise<void>((resolve) => {
+    cancel = run.seams.timer(ms, resolve);
   });
+  await run.halt.race(Promise.race([written, patience]));
+  cancel();
 }
 
 function keepWarm(run: RunState, prefix: Prefix, ttl: CacheTtl): void {

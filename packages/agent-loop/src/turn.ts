@@ -43,7 +43,7 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       throw error;
     }
     try {
-      const reply = await callModel(run, request, listenTo(run, batch), permit.begun);
+      const reply = await callModel(run, request, listenTo(run, batch), () => permit.begun?.());
       permit.settle(reply.message);
       return await keep(run, turn, reply, batch);
     } catch (error) {

@@ -24,6 +24,7 @@ function fan(steps: readonly Step[], options: Partial<AgentOptions> = {}) {
   return {
     time,
     emulator,
+    agent,
     ask,
     sentAt: () => emulator.requests.map(({ at }) => at - Date.UTC(2026, 10, 20)),
   };
@@ -70,10 +71,13 @@ describe('requests with one prefix at the same time [caching/fan-out]', () => {
   });
 
   it('do not wait once they are stopped', async () => {
-    const { time, emulator, ask } = fan([slow(400_000)], { limits: { timeMs: 2000 } });
-    await time.pass(ask(3));
-    expect(time.now()).toBeLessThan(2500);
-    expect(emulator.requests).toHaveLength(1);
+    const { time, emulator, agent, ask } = fan([slow(5000)]);
+    const writing = ask(1);
+    const stream = agent.stream('Item 2.');
+    time.after(1000, () => stream.stop());
+    const { outcome } = await time.pass(stream.result);
+    expect([outcome, time.now(), emulator.requests.length]).toEqual(['stopped', 1000, 1]);
+    await time.pass(writing);
   });
 
   it.each<[string, Partial<AgentOptions>]>([
