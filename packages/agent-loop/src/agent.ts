@@ -128,6 +128,6 @@ async function preview(spec: AgentSpec, input: RunInput, options: RunOptions = {
   } catch (error) {
     options.signal?.throwIfAborted();
     const lost = lostByApi(error, spec.seams.now());
-    throw new RunError(lost.code as RunError['code'], lost.message, { cause: error });
+    throw new RunError(lost.code, lost.message, { cause: error });
   }
 }

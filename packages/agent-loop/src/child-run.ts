@@ -2,7 +2,7 @@ import type { AgentSpec } from './agent-spec.ts';
 import type { RunInput } from './agent.ts';
 import type { ToolResultContent } from './api.ts';
 import { freeChildId } from './child-id.ts';
-import { type ChildRecord, isUnfinished } from './child-records.ts';
+import type { ChildRecord } from './child-records.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { ChildEndEvent, Entry } from './events.ts';
 import { type Journal, JournalError, memoryJournal } from './journal.ts';
@@ -22,6 +22,8 @@ export interface ChildTask {
   readonly input: RunInput;
   /** Whether the same key may have been used before by an earlier process. Default true. */
   readonly again?: boolean;
+  /** Whether a run that ended so is over for good, rather than gone on with when the same key is asked for again. Default: all but `stopped` and `awaiting-approval`. */
+  readonly isFinal?: ((outcome: ChildEndEvent['outcome']) => boolean) | undefined;
   /** Stops this child alone. */
   readonly signal?: AbortSignal | undefined;
   /** What the model is told when it ends; its parent does not wait for it. */
@@ -77,17 +79,19 @@ async function begin(parent: Parent, task: ChildTask): Promise<ChildEnded> {
 
 async function reenter(parent: Parent, task: ChildTask, known: ChildRecord): Promise<ChildEnded> {
   const { session, childRunId, input } = known;
-  const over = !isUnfinished(known);
+  const isOver = task.isFinal ?? isFinal;
+  const over = known.end !== null && isOver(known.end.outcome);
   return withSession(await openChild(parent, session, over), async (opened) => {
     const { run } = opened.state;
     if (over && !run?.end) throw new ChildLost('its session is not here, or did not end');
-    if (run?.end && isFinal(run.end.outcome)) {
+    if (run?.end && (isOver(run.end.outcome) || !canGoOn(opened.state, run.end.outcome))) {
       const ended = await recorded(opened.state, task.spec);
       if (!over) await keepEnd(parent, task, { ...opened, session, childRunId: run.runId }, ended, 0);
       return ended;
     }
-    // A stop of its parent ended the run: what goes on is another.
-    const next = run?.ended === 'stopped' ? task.spec.seams.id('run') : childRunId;
+    // What goes on after an end is another run, but for one that waited.
+    const ended = run?.end && run.end.outcome !== 'awaiting-approval';
+    const next = ended ? task.spec.seams.id('run') : childRunId;
     await keepStart(parent, task, { session, childRunId: next, resumed: run !== null });
     return carryOn(parent, { ...task, input }, { ...opened, session, childRunId: next });
   });
@@ -216,6 +220,11 @@ async function keepEnd(
 /** Whether a run ended for itself. One that was stopped with its parent, or waits for a decision, can go on. */
 function isFinal(outcome: ChildEndEvent['outcome']): boolean {
   return outcome !== 'stopped' && outcome !== 'awaiting-approval';
+}
+
+/** Whether there is something to send: a whole answer is not sent back. */
+function canGoOn({ transcript, paused }: SessionState, outcome: ChildEndEvent['outcome']): boolean {
+  return outcome === 'awaiting-approval' || paused || transcript.messages.at(-1)?.role !== 'assistant';
 }
 
 function recorded(state: SessionState, spec: AgentSpec): Promise<ChildEnded> {

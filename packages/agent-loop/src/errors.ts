@@ -8,6 +8,8 @@ import type { PartialRunResult } from './result.ts';
  * - `stream-broken`: replies kept breaking off before they were whole. `bad-reply`: what came was not a Messages API reply.
  * - `unknown-stop-reason`: the reply ended for a reason this version does not know; no tool of it was run.
  * - `output-invalid`: the model did not produce a valid `output` after correction.
+ * - `stopped`, `time-limit`: a script of `orchestrate` was stopped, or its time was over. `script-changed`: it asks for
+ *   other steps than those that its session holds.
  * - `hook-failed`: a hook threw. `journal`: the journal could not be written. `config`: a tool, a schema or the client turned out to be unusable.
  */
 export type RunErrorCode =
@@ -25,6 +27,9 @@ export type RunErrorCode =
   | 'bad-reply'
   | 'unknown-stop-reason'
   | 'output-invalid'
+  | 'stopped'
+  | 'time-limit'
+  | 'script-changed'
   | 'hook-failed'
   | 'journal'
   | 'config';

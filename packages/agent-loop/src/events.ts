@@ -1,6 +1,7 @@
 import type { ContentBlockParam, Message, ReplyUsage, RequestParams, ToolResultContent } from './api.ts';
 import type { RunErrorCode } from './errors.ts';
 import type { Outcome, PendingApproval, Step } from './result.ts';
+import type { ScriptEntry } from './script-entries.ts';
 import type { ToolEffect } from './tool.ts';
 import type { Usage } from './usage.ts';
 
@@ -14,7 +15,8 @@ interface EventBase {
   readonly parentRunId?: string;
 }
 
-interface EntryBase extends EventBase {
+/** What every kept event has. */
+export interface EntryBase extends EventBase {
   /** Position in the journal, counted from 0 without gaps. */
   readonly seq: number;
 }
@@ -305,6 +307,7 @@ export type Entry =
   | ForkEvent
   | PrefixChangeEvent
   | SettingsEvent
+  | ScriptEntry
   | RunEndEvent;
 
 /** What is told as it happens and not kept. */

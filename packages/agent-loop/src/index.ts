@@ -10,6 +10,8 @@ export type { AgentEvent, Delta, Entry, ToolOutcome } from './events.ts';
 export type { ApprovalDecision, Approve, Hooks, ToolCall } from './hooks.ts';
 export { JournalError } from './journal.ts';
 export type { Journal, JournalInfo, JournalStore } from './journal.ts';
+export { orchestrate } from './orchestrate.ts';
+export type { OrchestrateOptions } from './orchestrate.ts';
 export type { Cost, Outcome, PartialRunResult, Pending, PendingApproval, RunResult, Step } from './result.ts';
 export type { InferSchema, Schema } from './schema.ts';
 export type { Seams } from './seams.ts';
@@ -17,6 +19,7 @@ export { drain, loadSession, openSession } from './session.ts';
 export type { Drained, LoadOptions, Session, SessionOptions, SessionRunOptions } from './session.ts';
 export { importTranscript } from './session-import.ts';
 export type { ImportedTranscript, ImportOptions } from './session-import.ts';
+export type { Team } from './team.ts';
 export { defineTool } from './tool.ts';
 export type {
   RunnableTool,

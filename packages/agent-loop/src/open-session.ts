@@ -13,6 +13,7 @@ import { saveSession } from './session-file.ts';
 import { askedNow, pendingOf } from './session-pending.ts';
 import { prefixNews } from './session-prefix.ts';
 import { SessionState } from './session-state.ts';
+import type { Seams } from './seams.ts';
 import { type StartedRun, startRun } from './start-run.ts';
 import { toDecision } from './tool-call.ts';
 import type { Usage } from './usage.ts';
@@ -32,6 +33,20 @@ export interface SessionParts {
   readonly journal: Journal;
 }
 
+/** What something that writes to a session is given. */
+export interface Loan {
+  readonly id: string;
+  readonly store: JournalStore;
+  readonly journal: Journal;
+  readonly state: SessionState;
+  readonly seams: Seams;
+  /** What has to be over before it writes. */
+  readonly after: Promise<unknown>;
+}
+
+/** What writes to a session until its result is there: a run, or a script. */
+export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep'> & { readonly result: Promise<unknown> };
+
 /** A session of this process. */
 export class OpenSession<Output> implements Session<Output> {
   readonly id: string;
@@ -41,7 +56,7 @@ export class OpenSession<Output> implements Session<Output> {
   #damageOnReading: JournalDamage | null = null;
   /** How many entries came before damage. */
   #readable = 0;
-  #active: StartedRun<Output> | null = null;
+  #active: Occupant | null = null;
   /** The latest entry that was written outside a run: the next one, and the next run, come after it. */
   #written: Promise<unknown> = Promise.resolve();
   /** Decisions that are being written, by call. */
@@ -236,7 +251,7 @@ export class OpenSession<Output> implements Session<Output> {
     return end;
   }
 
-  async #rest(active: StartedRun<Output> | null): Promise<void> {
+  async #rest(active: Occupant | null): Promise<void> {
     openSessions.delete(this);
     await active?.result.catch(() => {});
     await this.#written.catch(() => {});
@@ -248,26 +263,36 @@ export class OpenSession<Output> implements Session<Output> {
     options: SessionRunOptions,
     sink: ((event: AgentEvent) => void) | undefined,
   ): StartedRun<Output> {
-    this.#checkFree();
-    if (input === null) this.#checkResumable();
-    const { spec, journal, store } = this.#parts;
-    const started = startRun<Output>({
-      spec,
-      journal,
-      store,
-      state: this.#state,
-      sessionId: this.id,
-      input,
-      sink,
-      signal: options.signal,
-      after: this.#written.catch(() => {}),
+    return this.lend(({ journal, store, state, after }) => {
+      if (input === null) this.#checkResumable();
+      const { spec } = this.#parts;
+      const { signal } = options;
+      return startRun<Output>({
+        spec,
+        journal,
+        store,
+        state,
+        sessionId: this.id,
+        input,
+        sink,
+        signal,
+        after,
+      });
     });
-    this.#active = started;
+  }
+
+  /** Lets something write to the session until its result is there. Throws a ConfigError where nothing may. */
+  lend<T extends Occupant>(begin: (loan: Loan) => T): T {
+    this.#checkFree();
+    const { id, store, journal, spec } = this.#parts;
+    const after = this.#written.catch(() => {});
+    const active = begin({ id, store, journal, state: this.#state, seams: spec.seams, after });
+    this.#active = active;
     const free = (): void => {
       this.#active = null;
     };
-    started.result.then(free, free);
-    return started;
+    active.result.then(free, free);
+    return active;
   }
 
   #checkFree(): void {
@@ -275,7 +300,7 @@ export class OpenSession<Output> implements Session<Output> {
     if (this.#active)
       throw new ConfigError(
         'session',
-        `session "${this.id}" has a run under way. One run at a time: wait for it, or stop it.`,
+        `session "${this.id}" has a run under way, or a script. One run at a time: wait for it, or stop it.`,
       );
   }
 

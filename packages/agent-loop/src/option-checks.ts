@@ -17,6 +17,13 @@ export function checkPositive(option: string, value: unknown): void {
   throw new ConfigError(option, `must be a number above 0, got ${shown(value)}.`);
 }
 
+/** Throws unless `value` is undefined or a whole number above 0. */
+export function checkCount(option: string, value: unknown): void {
+  checkPositive(option, value);
+  if (value !== undefined && !Number.isInteger(value))
+    throw new ConfigError(option, `must be a whole number, got ${shown(value)}.`);
+}
+
 /** Throws unless `value` is undefined or a duration that a timer can wait for. */
 export function checkDuration(option: string, value: unknown): void {
   checkPositive(option, value);

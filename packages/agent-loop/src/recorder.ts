@@ -102,7 +102,7 @@ export class Recorder {
 
 /** Durations count to the microsecond, so that a journal read back is the one that was told. */
 function rounded(entry: NewEntry): NewEntry {
-  if (entry.type !== 'reply' && entry.type !== 'reply-lost' && entry.type !== 'tool-end') return entry;
+  if (!('durationMs' in entry)) return entry;
   const durationMs = toMicroseconds(entry.durationMs);
   if (entry.type !== 'reply') return { ...entry, durationMs };
   return { ...entry, durationMs, firstTokenMs: toMicroseconds(entry.firstTokenMs) };
@@ -121,12 +121,16 @@ function mustLast(entry: Entry): boolean {
   switch (entry.type) {
     case 'tool-start':
       return entry.effect !== 'read';
+    // An agent's step is found again by its session, which is safe by itself.
+    case 'step-start':
+      return entry.kind !== 'run';
     case 'input':
     case 'request':
     case 'child-start':
     case 'approval':
     case 'approval-request':
     case 'run-end':
+    case 'script-end':
       return true;
     default:
       return false;

@@ -15,6 +15,7 @@ import type {
 } from './events.ts';
 import { RequestBody } from './request-body.ts';
 import type { Outcome } from './result.ts';
+import { ScriptState } from './script-state.ts';
 import { Tally } from './tally.ts';
 import { Transcript } from './transcript.ts';
 
@@ -73,6 +74,8 @@ export class SessionState {
   settings: SettingsEvent | null = null;
   /** The runs it has started. */
   readonly children = new ChildRecords();
+  /** The steps of `orchestrate`. */
+  readonly scripts = new ScriptState();
   readonly #calls = new Map<string, CallRecord>();
   /** Every call that was ever decided on, so that a late second answer is known for one. */
   readonly #everDecided = new Set<string>();
@@ -169,8 +172,10 @@ export class SessionState {
     this.transcript.apply(entry);
     this.cache.apply(entry);
     this.total.apply(entry);
-    this.run?.tally.apply(entry);
     this.children.apply(entry);
+    this.scripts.apply(entry);
+    // A script may come between a run and its resumption.
+    if (entry.runId === this.run?.runId) this.run.tally.apply(entry);
     switch (entry.type) {
       case 'session-start':
       case 'prefix-change':

@@ -97,7 +97,11 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
 }
 
 /** Runs `work` while an aborted signal stops it, or the end of its parent. */
-async function follow<T>({ signal, parent }: RunStart, halt: Halt, work: () => Promise<T>): Promise<T> {
+export async function follow<T>(
+  { signal, parent }: Pick<RunStart, 'signal' | 'parent'>,
+  halt: Halt,
+  work: () => Promise<T>,
+): Promise<T> {
   const onEnd = (): void => {
     if (parent?.halt.reason) halt.trip(haltOfChild(parent.halt.reason));
   };

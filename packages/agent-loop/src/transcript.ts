@@ -101,6 +101,10 @@ export class Transcript {
       case 'compaction':
       case 'child-start':
       case 'child-end':
+      case 'script-start':
+      case 'step-start':
+      case 'step-end':
+      case 'script-end':
       case 'run-end':
         break;
       default:

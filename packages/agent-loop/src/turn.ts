@@ -1,5 +1,5 @@
 import { admit, type Candidate, isRefusal } from './admission.ts';
-import { type RunErrorCode, messageOf, RunError } from './errors.ts';
+import { messageOf, RunError } from './errors.ts';
 import { LostReply } from './lost-reply.ts';
 import { callModel, type Reply } from './model-call.ts';
 import type { ReplyListener } from './reply-builder.ts';
@@ -132,7 +132,7 @@ async function callHook(run: RunState, name: string, call: () => unknown): Promi
 function toRunError(lost: LostReply, attempts: number): RunError {
   const tries = attempts > 1 ? ` (${attempts} tries)` : '';
   const options = lost.retryAfterMs === undefined ? {} : { retryAfterMs: lost.retryAfterMs };
-  return new RunError(lost.code as RunErrorCode, `${lost.message}${tries}`, {
+  return new RunError(lost.code, `${lost.message}${tries}`, {
     cause: lost.cause ?? lost,
     ...options,
   });

@@ -215,7 +215,13 @@ function tell(event: Exclude<AgentEvent, { type: 'cost' }>): string {
     case 'prefix-change':
     case 'child-start':
     case 'child-end':
+    case 'script-start':
+    case 'script-end':
       return event.type;
+    case 'step-start':
+      return `step-start: ${event.path}`;
+    case 'step-end':
+      return `step-end: ${event.path} ${event.outcome}`;
     case 'run-end':
       return `run-end: ${event.outcome}`;
     default:

@@ -62,7 +62,7 @@ export class Life {
 }
 
 /** A store that kills its process at a given append. */
-function mortalStore(store: JournalStore, life: Life, crash: Crash | null): JournalStore {
+export function mortalStore(store: JournalStore, life: Life, crash: Crash | null): JournalStore {
   let appends = 0;
   const mortal = (journal: Journal): Journal => ({
     get length() {
