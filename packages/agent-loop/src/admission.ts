@@ -1,7 +1,7 @@
 import type { Message } from './api.ts';
 import type { LostReply } from './lost-reply.ts';
 import type { RunState } from './run-state.ts';
-import type { ModelRequest } from './session-state.ts';
+import type { ModelRequest, RunRecord } from './session-state.ts';
 
 /** A request that is ready to be sent. */
 export interface Candidate {
@@ -9,12 +9,16 @@ export interface Candidate {
   /** Counts the tries of this turn from 1. */
   readonly attempt: number;
   readonly request: ModelRequest;
+  /** Whether it asks for the answer that ends the run: what is held back for that may be used. */
+  readonly closing?: boolean;
 }
 
 /** Leave to send one request. One of its methods but `begun` is called, once. None of them may throw. */
 export interface Permit {
   /** The reply has begun to come: what the request wrote to the cache can be read. */
   begun?(): void;
+  /** What is reserved for the request: the most it can use. USD where money is limited, otherwise null. */
+  readonly worst?: { readonly usd: number | null; readonly tokens: number } | undefined;
   /** The whole reply came. */
   settle(reply: Message): void;
   /** The request was sent and its reply was lost: the server may have used anything up to the worst case. */
@@ -26,18 +30,36 @@ export interface Permit {
 /** A request that may not be sent as it is. */
 export interface Refusal {
   readonly refused: string;
+  /** The longest reply, as `max_tokens`, for which the same request would not be refused. */
+  readonly fits?: number;
+  /** The same for a request that asks for a closing answer in place of this one. */
+  readonly fitsClosing?: number;
+  /** Resolves when the same request may be asked for again. */
+  readonly later?: Promise<void>;
 }
 
 /** What a request passes before it is recorded and sent: a budget that reserves its worst case, a governor that makes it wait. */
 export interface Gate {
   admit(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal>;
+  /** A run of an earlier process goes on (`resumed`), or is given up: what it has used and reserved is in its record. */
+  recall?(run: RunState, record: RunRecord, resumed: boolean): void | Promise<void>;
 }
 
 /**
  * Asks every gate of the run, one after the other, to admit a request. Resolves with one permit for all of them, with the
- * first refusal, or with null where the run was stopped meanwhile; what was granted by then is released.
+ * first refusal, or with null where the run was stopped meanwhile; what was granted by then is released. Where a gate says
+ * when to ask again, all are asked again then: nothing is held while waiting, so nobody can wait for each other.
  */
 export async function admit(run: RunState, candidate: Candidate): Promise<Permit | Refusal | null> {
+  for (;;) {
+    const answer = await askAll(run, candidate);
+    if (!answer || !isRefusal(answer) || !answer.later) return answer;
+    await run.halt.race(answer.later);
+    if (run.halt.reason) return null;
+  }
+}
+
+async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Refusal | null> {
   const granted: Permit[] = [];
   const release = (): void => {
     for (const permit of granted) permit.release();
@@ -58,10 +80,16 @@ export async function admit(run: RunState, candidate: Candidate): Promise<Permit
   }
   return {
     begun: () => granted.forEach((permit) => permit.begun?.()),
+    worst: dearest(granted),
     settle: (reply) => granted.forEach((permit) => permit.settle(reply)),
     lose: (lost) => granted.forEach((permit) => permit.lose(lost)),
     release,
   };
+}
+
+/** What a reservation holds of tokens is the same at every gate; of money, only where money is limited. */
+function dearest(granted: readonly Permit[]): Permit['worst'] {
+  return granted.find(({ worst }) => worst?.usd != null)?.worst ?? granted.find(({ worst }) => worst)?.worst;
 }
 
 /** Tells a refusal from a permit. */

@@ -4,11 +4,13 @@ import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
 import { type CacheOption, toCacheSettings } from './cache-option.ts';
 import { defaultClient } from './default-client.ts';
+import { type Budget, gateOf } from './budget.ts';
 import { ConfigError } from './errors.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import {
   checkDuration,
   checkFunction,
+  checkMoney,
   checkName,
   checkPositive,
   refuseUnknown,
@@ -16,10 +18,12 @@ import {
   withoutUndefined,
 } from './option-checks.ts';
 import { outputFormat } from './output.ts';
+import type { Pricing } from './pricing.ts';
 import { type PricingOptions, toPricing } from './pricing-option.ts';
 import { type CompiledSchema, compileSchema, type Schema } from './schema.ts';
 import { type Seams, systemSeams } from './seams.ts';
 import { type RunnableTool, type Tool, toTool } from './tool.ts';
+import { checkPriced } from './worst-case.ts';
 
 /** What `createAgent` takes. Only `model` is required. */
 export interface AgentOptions<O extends Schema | undefined = undefined> {
@@ -51,6 +55,8 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly logger?: Logger | LoggerOptions;
   /** Prices beside, or instead of, the built-in list: of models that are new, or of a contract. */
   readonly pricing?: PricingOptions;
+  /** A budget that its runs share with those of all other agents that have it. */
+  readonly budget?: Budget;
   /**
    * What the prompt cache keeps: `'auto'` (what will probably be read back, for as long as pays), `'1h'`, `'off'`, or where
    * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
@@ -102,6 +108,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'hooks',
   'logger',
   'pricing',
+  'budget',
   'cache',
   'request',
   'betas',
@@ -137,21 +144,26 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkRequest(options);
   const { tools, definitions } = sortTools(options.tools ?? []);
   const output = options.output && compileSchema(options.output, 'output');
+  const pricing = toPricing(options.pricing);
+  const seams = { ...systemSeams, ...options.seams };
+  const limits = toLimits(options.limits ?? {});
+  checkMoneyLimits(options, limits, { pricing, seams });
   return Object.freeze({
     name,
     description,
     model,
     tools,
     output,
-    limits: toLimits(options.limits ?? {}),
+    limits,
     betas,
     hooks,
     approve,
     approvalExpiryMs: options.approvalExpiryMs,
     logger,
-    pricing: toPricing(options.pricing),
+    pricing,
+    budget: options.budget,
     cache: toCacheSettings(options.cache),
-    seams: { ...systemSeams, ...options.seams },
+    seams,
     account: client ?? DEFAULT_ACCOUNT,
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),
@@ -239,13 +251,7 @@ const WHOLE: readonly (keyof Limits)[] = [
 ];
 
 function toLimits(given: Partial<Limits>): Limits {
-  if ('usd' in given) {
-    throw new ConfigError(
-      'limits.usd',
-      'this version knows no prices and could not keep a money limit. Use limits.turns and maxTokens.',
-    );
-  }
-  refuseUnknown('limits', given, Object.keys(DEFAULT_LIMITS));
+  refuseUnknown('limits', given, [...Object.keys(DEFAULT_LIMITS), 'usd']);
   for (const key of Object.keys(given) as (keyof Limits)[]) {
     const value = given[key];
     const check = key.endsWith('Ms') ? checkDuration : checkPositive;
@@ -254,6 +260,18 @@ function toLimits(given: Partial<Limits>): Limits {
       throw new ConfigError(`limits.${key}`, `must be a whole number, got ${shown(value)}.`);
   }
   return { ...DEFAULT_LIMITS, ...withoutUndefined(given) };
+}
+
+/** A limit of money that could not be kept would be worse than none. */
+function checkMoneyLimits(
+  { model, budget }: AgentOptions<Schema | undefined>,
+  { usd }: Limits,
+  { pricing, seams }: { readonly pricing: Pricing; readonly seams: Seams },
+): void {
+  checkMoney('limits.usd', usd);
+  if (budget !== undefined) gateOf(budget);
+  if (usd !== undefined) checkPriced('limits.usd', model, pricing, seams.now());
+  if (budget?.usd !== undefined) checkPriced('budget', model, pricing, seams.now());
 }
 
 function checkRequest({ request = {}, maxTokens, betas }: AgentOptions<Schema | undefined>): void {

@@ -1,4 +1,5 @@
 import type { Logger, LoggerOptions } from 'pino';
+import type { Budget } from './budget.ts';
 import type { Client, Model, RequestParams } from './api.ts';
 import type { CacheSettings } from './cache-option.ts';
 import type { CompiledSchema } from './schema.ts';
@@ -29,6 +30,8 @@ export interface Limits {
   readonly depth: number;
   /** How many subagents a run may start, those of its subagents included. Default 50. */
   readonly children: number;
+  /** What a run may cost, its subagents and lost replies included, in USD. It is never passed. Default: no limit. */
+  readonly usd?: number;
 }
 
 /** An agent's options after checking: complete and frozen. Inner code trusts it. */
@@ -47,6 +50,7 @@ export interface AgentSpec {
   readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
   readonly pricing: Pricing;
+  readonly budget: Budget | undefined;
   readonly cache: CacheSettings;
   readonly seams: Seams;
   /** Stands for whoever pays: agents of one client share what is cached. Those without a client share one. */

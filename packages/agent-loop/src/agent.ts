@@ -2,16 +2,17 @@ import { type AgentOptions, toSpec } from './agent-options.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { ContentBlockParam, MessageParam, RequestParams } from './api.ts';
+import { countTokens } from './count-tokens.ts';
 import { ConfigError, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
 import { fleetingJournal } from './journal.ts';
 import { lostByApi } from './lost-reply.ts';
-import { withoutUndefined } from './option-checks.ts';
 import type { RunResult } from './result.ts';
 import type { InferSchema, Schema } from './schema.ts';
 import { SessionState } from './session-state.ts';
 import { checkInput, prepared, type StartedRun, startRun } from './start-run.ts';
 import { Transcript } from './transcript.ts';
+import { worstUsd } from './worst-case.ts';
 
 /** What a run starts with: text, or content blocks (text, images, documents, search results). */
 export type RunInput = string | readonly ContentBlockParam[];
@@ -29,6 +30,8 @@ export interface Preview {
   readonly body: RequestParams & { readonly messages: readonly MessageParam[] };
   /** Prompt tokens by the API's own count, an estimate. */
   readonly inputTokens: number;
+  /** The most that request can cost, in USD; null where no price is known or no bound can be given. */
+  readonly worstUsd: number | null;
 }
 
 /** An agent: a model with a system prompt, tools and limits. Stateless and reusable; runs do not influence each other. */
@@ -104,27 +107,9 @@ async function preview(spec: AgentSpec, input: RunInput, options: RunOptions = {
   transcript.seed(options.messages ?? []);
   transcript.continueWith(input);
   const body = { ...params, messages: transcript.messages };
-  const { model, system, tools, tool_choice, thinking, output_config } = params;
-  const counted = {
-    model,
-    system,
-    tools,
-    tool_choice,
-    thinking,
-    output_config,
-    messages: [...body.messages],
-  };
-  const client = await spec.client();
-  const requestOptions = options.signal ? { signal: options.signal } : {};
   try {
-    const { input_tokens } =
-      spec.betas.length > 0 && client.beta
-        ? await client.beta.messages.countTokens(
-            { ...counted, betas: [...spec.betas] } as never,
-            requestOptions,
-          )
-        : await client.messages.countTokens(withoutUndefined(counted) as never, requestOptions);
-    return { body, inputTokens: input_tokens };
+    const inputTokens = await countTokens(spec, params, transcript.messages, options.signal);
+    return { body, inputTokens, worstUsd: worstUsd(spec, body, inputTokens) };
   } catch (error) {
     options.signal?.throwIfAborted();
     const lost = lostByApi(error, spec.seams.now());

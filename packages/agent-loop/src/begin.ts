@@ -1,7 +1,7 @@
 import type { ContentBlockParam } from './api.ts';
 import { worstFields } from './reply-price.ts';
 import type { RunState } from './run-state.ts';
-import type { SessionState } from './session-state.ts';
+import type { RunRecord, SessionState } from './session-state.ts';
 import { settle } from './tool-call.ts';
 import { ToolBatch } from './tool-batch.ts';
 import type { Turn } from './turn.ts';
@@ -16,10 +16,13 @@ export async function begin(
   input: string | readonly ContentBlockParam[] | null,
 ): Promise<Turn | null> {
   const { state } = run;
-  const resumed = state.run?.runId === run.runId;
+  const before = state.run;
+  const resumed = before?.runId === run.runId;
+  const unfinished = before?.ended === null;
   if (!resumed) await giveUp(run, state);
   await run.record({ type: 'run-start', model: run.params.model, ...(resumed && { resumed: true }) });
   if (resumed) await recordLoss(run, state);
+  if (before && (resumed || unfinished)) await recall(run, before, resumed);
   if (input !== null) await run.record({ type: 'input', source: 'user', content: input });
   const reply = resumed ? state.run?.unanswered : null;
   if (!reply) return null;
@@ -29,6 +32,11 @@ export async function begin(
     batch.add(block, broken, state.callOf(block));
   }
   return { reply, batch };
+}
+
+/** What an earlier process has used and reserved for a run is counted before anything else is. */
+async function recall(run: RunState, record: RunRecord, resumed: boolean): Promise<void> {
+  for (const gate of run.gates) await gate.recall?.(run, record, resumed);
 }
 
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */

@@ -30,10 +30,10 @@ export interface RunStartEvent extends EntryBase {
   readonly model: string;
   readonly resumed?: true;
 }
-/** A user message joined the transcript. `source` tells the caller's input from the loop's own: a request to correct an output, or what became of background subagents. */
+/** A user message joined the transcript. `source` tells the caller's input from the loop's own: a request to correct an output or, where a budget is used up, to finish, or what became of background subagents. */
 export interface InputEvent extends EntryBase {
   readonly type: 'input';
-  readonly source: 'user' | 'output-check' | 'subagent';
+  readonly source: 'user' | 'output-check' | 'subagent' | 'budget';
   /** The sessions of the background subagents whose end this tells the model. */
   readonly children?: readonly string[];
   readonly content: string | readonly ContentBlockParam[];
@@ -48,6 +48,8 @@ export interface RequestEvent extends EntryBase {
   readonly maxTokens: number;
   /** Size of the body. */
   readonly bytes: number;
+  /** What budgets have reserved for it: the most it can use. Absent where there are none; USD null where they limit tokens alone. */
+  readonly reserved?: { readonly usd: number | null; readonly tokens: number };
 }
 /** A piece of the answer's text. Not kept. */
 export interface TextDeltaEvent extends EventBase {
@@ -126,6 +128,8 @@ export interface ReplyLostEvent extends EntryBase {
   readonly usage: Partial<ReplyUsage> | null;
   /** The most it can have used where the server told nothing: one token a byte of the request, and all of `maxTokens`. */
   readonly worst?: { readonly input_tokens: number; readonly output_tokens: number };
+  /** It cost nothing: it never left, or the server answered with an error status. */
+  readonly unbilled?: true;
   /** What the server may have billed in USD: an estimate. 0 where it bills nothing, null where no price is known. */
   readonly lostUsd?: number | null;
   readonly model: string;

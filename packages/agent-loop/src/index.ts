@@ -3,6 +3,8 @@ export type { Agent, Preview, RunInput, RunOptions } from './agent.ts';
 export type { AgentOptions, ServerTool } from './agent-options.ts';
 export type { Limits } from './agent-spec.ts';
 export type { AgentStream } from './agent-stream.ts';
+export { createBudget } from './budget.ts';
+export type { Budget, BudgetOptions } from './budget.ts';
 export type { Client, JsonValue, MessageParam } from './api.ts';
 export { ConfigError, RunError } from './errors.ts';
 export type { RunErrorCode } from './errors.ts';

@@ -16,6 +16,8 @@ export class LostReply extends Error {
   readonly retryable: boolean;
   retryAfterMs: number | undefined;
   partial: PartialReply | undefined;
+  /** Whether it cost nothing for sure: it never left, or the server answered with an error in place of a reply. */
+  unbilled = false;
 
   constructor(code: LostReply['code'], message: string, retryable: boolean, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
@@ -73,6 +75,7 @@ export function lostByApi(thrown: unknown, now: number): LostReply {
     const code = (error.type ? BY_TYPE[error.type] : undefined) ?? BY_STATUS[error.status] ?? 'api-error';
     const lost = new LostReply(code, message, false, thrown);
     lost.retryAfterMs = retryAfterMs(error.headers, now);
+    lost.unbilled = true;
     return lost;
   }
   if (isConnectionError(error)) return new LostReply('connection', describeConnection(error), false, thrown);

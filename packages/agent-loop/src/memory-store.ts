@@ -1,3 +1,4 @@
+import type { BudgetStore } from './budget-store.ts';
 import type { Entry } from './events.ts';
 import { checkAppend, checkJournalId, JournalError } from './journal.ts';
 import type { Journal, JournalInfo, JournalStore } from './journal.ts';
@@ -16,8 +17,9 @@ interface Kept {
 /** A store that lives as long as the process, with the manners of one that lasts: for tests and for trying things. */
 export function memoryStore({
   seams = systemSeams,
-}: { readonly seams?: Pick<Seams, 'now'> } = {}): JournalStore {
+}: { readonly seams?: Pick<Seams, 'now'> } = {}): JournalStore & BudgetStore {
   const sessions = new Map<string, Kept>();
+  const budgets = new Map<string, string>();
   return {
     async open(id, { readonly = false } = {}) {
       checkJournalId(id);
@@ -40,6 +42,10 @@ export function memoryStore({
       const kept = sessions.get(id);
       if (kept) kept.owner = undefined;
       sessions.delete(id);
+    },
+    async updateBudget(id, change) {
+      checkJournalId(id);
+      budgets.set(id, change(budgets.get(id) ?? null));
     },
   };
 }

@@ -167,7 +167,9 @@ class ModelCall {
     const lost = lostByApi(error, now);
     // What is thrown before any answer and is no error of the API or the network is about the client: no key, a bad header.
     if (this.#streaming || lost.code !== 'stream-broken') return lost;
-    return new LostReply('config', messageOf(error), false, error);
+    const unsent = new LostReply('config', messageOf(error), false, error);
+    unsent.unbilled = true;
+    return unsent;
   }
 
   #end(): void {

@@ -1,3 +1,4 @@
+import { scaled } from './amount.ts';
 import { ConfigError } from './errors.ts';
 
 /** Longest wait of a timer, in milliseconds (24.8 days): a longer one would fire at once. */
@@ -15,6 +16,16 @@ export function refuseUnknown(where: string, given: object, known: readonly stri
 export function checkPositive(option: string, value: unknown): void {
   if (value === undefined || (typeof value === 'number' && value > 0)) return;
   throw new ConfigError(option, `must be a number above 0, got ${shown(value)}.`);
+}
+
+/** Throws unless `value` is undefined or an amount in USD above 0 that can be reckoned with exactly. */
+export function checkMoney(option: string, value: unknown): void {
+  checkPositive(option, value);
+  if (value === undefined || scaled(value as number, 18) !== null) return;
+  throw new ConfigError(
+    option,
+    `must be a finite number of USD of at most 18 decimals, got ${shown(value)}.`,
+  );
 }
 
 /** Throws unless `value` is undefined or a whole number above 0. */

@@ -48,6 +48,7 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
       return { outcome: 'turn-limit', reason: `limits.turns (${limits.turns}) is reached` };
     const taken = left ?? (await takeTurn(run, turn));
     if (!taken) return haltedEnd(run);
+    if (run.state.run?.closing) return closingEnd(run, taken);
     const { message } = taken.reply;
     pauses = message.stop_reason === 'pause_turn' ? pauses + 1 : 0;
     const calls = message.content.filter((block) => block.type === 'tool_use').length;
@@ -91,6 +92,8 @@ async function endOf(
   );
   const details = reply.message.stop_details;
   if (outcome === 'refused') return { outcome, reason: details?.explanation ?? details?.category ?? null };
+  if (outcome === 'truncated' && wasShortened(run))
+    return { outcome: 'budget-limit', reason: 'the reply was cut: the budget had no room for a longer one' };
   if (outcome !== 'completed' || !run.spec.output) return { outcome, reason: why ?? null };
   const checked = await checkOutput(run.spec.output, reply.message);
   if (checked.ok) return { outcome, output: checked.value };
@@ -103,6 +106,26 @@ async function endOf(
   const content = `Your reply does not fit the required output format:\n${checked.message}\nReply again with the corrected output only.`;
   await run.record({ type: 'input', source: 'output-check', content });
   return null;
+}
+
+/** Whatever the reply to the request for a closing answer is, it is the last one. */
+async function closingEnd(run: RunState, { reply, batch }: Turn): Promise<End> {
+  await batch.refuse('This call was not run: the budget of the run is used up.');
+  const { message } = reply;
+  if (message.stop_reason === 'refusal')
+    return { outcome: 'refused', reason: message.stop_details?.explanation ?? null };
+  const checked = run.spec.output && (await checkOutput(run.spec.output, message));
+  return {
+    outcome: 'budget-limit',
+    reason: 'the budget had no room for another step: the model was asked to finish',
+    ...(checked?.ok && { output: checked.value }),
+  };
+}
+
+/** Whether the last reply had less room than the agent gives it. */
+function wasShortened({ state, params }: RunState): boolean {
+  const asked = state.run?.spend.last?.entry.maxTokens;
+  return asked !== undefined && asked < params.max_tokens;
 }
 
 function haltedEnd(run: RunState): End {

@@ -15,6 +15,7 @@ import type {
 } from './events.ts';
 import { RequestBody } from './request-body.ts';
 import type { Outcome } from './result.ts';
+import { RunSpend } from './run-spend.ts';
 import { ScriptState } from './script-state.ts';
 import { Tally } from './tally.ts';
 import { Transcript } from './transcript.ts';
@@ -58,6 +59,10 @@ export interface RunRecord {
   inFlight: RequestEvent | null;
   /** The reply that no request has followed yet. */
   unanswered: ReplyEvent | null;
+  /** What it has used, as limits count it. */
+  readonly spend: RunSpend;
+  /** Whether the model was asked to finish, because a budget is used up. */
+  closing: boolean;
 }
 
 /**
@@ -175,7 +180,10 @@ export class SessionState {
     this.children.apply(entry);
     this.scripts.apply(entry);
     // A script may come between a run and its resumption.
-    if (entry.runId === this.run?.runId) this.run.tally.apply(entry);
+    if (entry.runId === this.run?.runId) {
+      this.run.tally.apply(entry);
+      this.run.spend.apply(entry);
+    }
     switch (entry.type) {
       case 'session-start':
       case 'prefix-change':
@@ -200,6 +208,8 @@ export class SessionState {
             end: null,
             inFlight: null,
             unanswered: null,
+            spend: new RunSpend(),
+            closing: false,
           };
         break;
       case 'run-end':
@@ -211,6 +221,7 @@ export class SessionState {
       case 'input':
         if (this.run) this.run.unanswered = null;
         if (this.run) this.run.hasInput = true;
+        if (this.run) this.run.closing ||= entry.source === 'budget';
         this.#calls.clear();
         break;
       case 'request':
@@ -264,8 +275,14 @@ export class SessionState {
   #fork({ runId }: ForkEvent): void {
     this.total = this.total.next();
     if (!this.run) return;
-    const { ended, end, unanswered } = this.run;
-    this.run = { runId, tally: this.total.next(), hasInput: false, ended, end, inFlight: null, unanswered };
+    this.run = {
+      ...this.run,
+      runId,
+      tally: this.total.next(),
+      hasInput: false,
+      inFlight: null,
+      spend: new RunSpend(),
+    };
   }
 }
 

@@ -4,6 +4,7 @@ import type { RunInput } from './agent.ts';
 import type { MessageParam, RequestParams } from './api.ts';
 import { ConfigError, messageOf, RunError } from './errors.ts';
 import type { AgentEvent, NewEntry } from './events.ts';
+import { gatesOf } from './gates.ts';
 import { Halt } from './halt.ts';
 import type { Journal } from './journal.ts';
 import { Children } from './children.ts';
@@ -27,7 +28,7 @@ export interface RunStart {
   readonly input: RunInput | null;
   readonly sink: ((event: AgentEvent) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What every request passes before it is sent, in this order. */
+  /** What every request passes before it is sent, in this order, after what its parent's pass. Default: what the agent asks for. */
   readonly gates?: readonly Gate[] | undefined;
   /** Messages that come before the input. */
   readonly messages?: readonly MessageParam[] | undefined;
@@ -74,7 +75,8 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     state.transcript.seed(start.messages ?? []);
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
     await start.after;
-    running = new RunState({ ...start, runId, halt, logger, params, children, lineage });
+    const gates = start.gates ?? gatesOf(spec);
+    running = new RunState({ ...start, gates, runId, halt, logger, params, children, lineage });
     tellBegun();
     return runLoop(running, input) as Promise<RunResult<Output>>;
   });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { BudgetStore } from './budget-store.ts';
 export { EntryDecoder } from './entry-decoder.ts';
 export { EntryEncoder, entryJson } from './entry-encoder.ts';
 export type { EncodedEntry } from './entry-encoder.ts';

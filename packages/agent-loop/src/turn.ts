@@ -1,5 +1,6 @@
-import { admit, type Candidate, isRefusal } from './admission.ts';
+import type { Candidate, Permit } from './admission.ts';
 import { messageOf, RunError } from './errors.ts';
+import { askLeave } from './leave.ts';
 import { LostReply } from './lost-reply.ts';
 import { callModel, type Reply } from './model-call.ts';
 import type { ReplyListener } from './reply-builder.ts';
@@ -24,20 +25,16 @@ const MAX_DELAY_MS = 8000;
  */
 export async function takeTurn(run: RunState, turn: number): Promise<Turn | null> {
   for (let attempt = 1; ; attempt += 1) {
-    const request = run.request();
-    await callHook(run, 'beforeRequest', () =>
-      run.spec.hooks.beforeRequest?.({ runId: run.runId, turn, attempt, params: request.params }),
+    const admitted = await askLeave(run, { turn, attempt }, ({ params }) =>
+      callHook(run, 'beforeRequest', () =>
+        run.spec.hooks.beforeRequest?.({ runId: run.runId, turn, attempt, params }),
+      ),
     );
-    if (run.halt.reason) return null;
-    const permit = await admit(run, { turn, attempt, request });
-    if (!permit) return null;
-    if (isRefusal(permit)) {
-      run.halt.trip({ kind: 'budget-limit', reason: permit.refused });
-      return null;
-    }
+    if (!admitted) return null;
+    const { request, permit } = admitted;
     const batch = new ToolBatch(run, turn);
     try {
-      await recordRequest(run, { turn, attempt, request });
+      await recordRequest(run, { turn, attempt, request }, permit);
     } catch (error) {
       permit.release();
       throw error;
@@ -59,9 +56,22 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
   }
 }
 
-function recordRequest(run: RunState, { turn, attempt, request }: Candidate): Promise<void> {
+function recordRequest(
+  run: RunState,
+  { turn, attempt, request }: Candidate,
+  { worst }: Permit,
+): Promise<void> {
   const { model, max_tokens: maxTokens } = request.params;
-  return run.record({ type: 'request', turn, attempt, model, maxTokens, bytes: request.bytes.length });
+  const reserved = worst && { reserved: worst };
+  return run.record({
+    type: 'request',
+    turn,
+    attempt,
+    model,
+    maxTokens,
+    bytes: request.bytes.length,
+    ...reserved,
+  });
 }
 
 async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch): Promise<Turn> {
@@ -105,7 +115,7 @@ async function recordLoss(
   const { text = '', model = params.model, durationMs = 0 } = lost.partial ?? {};
   const { code, message } = lost;
   const sent = { model: params.model, bytes: bytes.length, maxTokens: params.max_tokens };
-  const loss = lossFields(run, lost, sent);
+  const loss = { ...lossFields(run, lost, sent), ...(lost.unbilled && { unbilled: true as const }) };
   await run.record({ type: 'reply-lost', turn, attempt, code, message, text, model, durationMs, ...loss });
   const { usage, lostUsd } = loss;
   logLoss(run, { turn, attempt, model, code, usage, lostUsd, durationMs, err: lost });

@@ -75,3 +75,13 @@ function map(usage: Usage, change: (tokens: number) => number): Usage {
     },
   };
 }
+
+/** The size of a prompt, however much of it came from the cache. Fields a server leaves out count as 0. */
+export function promptTokensOf(usage: {
+  readonly input_tokens?: number | null;
+  readonly cache_creation_input_tokens?: number | null;
+  readonly cache_read_input_tokens?: number | null;
+}): number {
+  const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } = usage;
+  return (input_tokens ?? 0) + (cache_creation_input_tokens ?? 0) + (cache_read_input_tokens ?? 0);
+}

@@ -4,6 +4,8 @@
  *
  * @module
  */
+export { budgetStoreConformance } from './budget-conformance.ts';
+export type { BudgetStoreUnderTest } from './budget-conformance.ts';
 export type { Difference } from './replay-diff.ts';
 export { ReplayMismatch } from './replay-mismatch.ts';
 export { replaySession } from './replay-session.ts';

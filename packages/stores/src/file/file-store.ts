@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { checkJournalId, JournalError } from '@pawl/agent-loop/store';
-import type { JournalInfo, JournalStore } from '@pawl/agent-loop/store';
+import type { BudgetStore, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
+import { updateBudget } from './budget-folder.ts';
 import { asJournalError } from './file-journal.ts';
 import { codeOf } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
@@ -28,7 +29,7 @@ const TRASH = '.deleted-';
  * in docs/session-format.md. For file systems of this machine: over a network, two machines may both take themselves
  * for the owner.
  */
-export function fileStore(directory: string, options: FileStoreOptions = {}): JournalStore {
+export function fileStore(directory: string, options: FileStoreOptions = {}): JournalStore & BudgetStore {
   if (typeof directory !== 'string' || directory === '') {
     throw new TypeError(`fileStore needs the path of a folder; got ${JSON.stringify(directory)}.`);
   }
@@ -62,6 +63,17 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): Jo
         await createWhole({ fs, root, directory: join(root, id), id, blobBytes }, entries);
       } catch (error) {
         throw asJournalError(error, `The session ${JSON.stringify(id)} could not be made`);
+      }
+    },
+    async updateBudget(id, change) {
+      checkJournalId(id);
+      try {
+        await makeRoot(fs, root);
+        if (!rootIsSafe) await syncParents(fs, root);
+        rootIsSafe = true;
+        await updateBudget({ fs, root, id }, change);
+      } catch (error) {
+        throw asJournalError(error, `The budget ${JSON.stringify(id)} could not be kept`);
       }
     },
     async list() {

@@ -15,6 +15,8 @@ const STATEMENTS = {
   list: 'SELECT id, bytes, created_at AS createdAt, updated_at AS updatedAt FROM sessions ORDER BY id',
   deleteEntries: 'DELETE FROM entries WHERE session = ?',
   deleteSession: 'DELETE FROM sessions WHERE key = ?',
+  budget: 'SELECT text FROM budgets WHERE id = ?',
+  keepBudget: 'INSERT INTO budgets VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET text = ?2',
 } as const;
 
 /** A connection with its statements. */

@@ -30,6 +30,9 @@ const TABLES = `
   INSERT INTO counter VALUES (0);
 `;
 
+/** Came later, without a new version: one that does not know it leaves it alone. */
+const BUDGETS = 'CREATE TABLE IF NOT EXISTS budgets (id TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT';
+
 /** Makes the tables in a new file; refuses a file of somebody else, or of a newer version. */
 export function prepare(db: DatabaseSync, file: string): void {
   db.exec('PRAGMA busy_timeout = 5000');
@@ -51,6 +54,7 @@ export function prepare(db: DatabaseSync, file: string): void {
     }
     if (version === 0)
       db.exec(`${TABLES} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${VERSION}`);
+    db.exec(BUDGETS);
     db.exec('COMMIT');
   } catch (error) {
     db.exec('ROLLBACK');

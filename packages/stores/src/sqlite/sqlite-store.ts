@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { checkJournalId, JournalError } from '@pawl/agent-loop/store';
-import type { Journal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
+import type { BudgetStore, Journal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { asJournalError, connect, transaction } from './database.ts';
 import type { Connection } from './database.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
@@ -13,7 +13,7 @@ export interface SqliteStoreOptions {
 }
 
 /** A store over one connection. */
-export interface SqliteStore extends JournalStore, AsyncDisposable {
+export interface SqliteStore extends JournalStore, BudgetStore, AsyncDisposable {
   /** Closes the connection. Journals that are open end with it. */
   close(): Promise<void>;
 }
@@ -63,6 +63,12 @@ export function sqliteStore(file: string, { now = Date.now }: SqliteStoreOptions
         checkJournalId(id);
         transaction(connection, () => remove(connection, id));
       }),
+    updateBudget: (id, change) =>
+      use('The budget could not be kept', (connection) => {
+        checkJournalId(id);
+        connection.db.exec('PRAGMA synchronous = FULL');
+        transaction(connection, () => changeBudget(connection, id, change));
+      }),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -86,6 +92,11 @@ function openForWriting(connection: Connection, id: string, now: () => number): 
     return { key: row?.key ?? last, epoch: last, length: row?.length ?? 0 };
   });
   return new SqliteJournal({ connection, id, key, epoch, length, now });
+}
+
+function changeBudget({ statements }: Connection, id: string, change: (kept: string | null) => string): void {
+  const row = statements.budget.get(id) as { readonly text: string } | undefined;
+  statements.keepBudget.run(id, change(row?.text ?? null));
 }
 
 function remove({ statements }: Connection, id: string): void {

@@ -3,14 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { JournalError } from '@pawl/agent-loop/store';
 import type { Journal } from '@pawl/agent-loop/store';
-import { sampleEntries, storeConformance } from '@pawl/agent-loop/testkit';
+import { budgetStoreConformance, sampleEntries, storeConformance } from '@pawl/agent-loop/testkit';
 import { sqliteStore } from '@pawl/stores/sqlite';
 import type { SqliteStore } from '@pawl/stores/sqlite';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('SQLite store', () => {
-  const cases = storeConformance({
+  const harness = {
     async create() {
       const folder = await temporaryFolder();
       const opened: SqliteStore[] = [];
@@ -28,7 +28,8 @@ describe('SQLite store', () => {
         },
       };
     },
-  });
+  };
+  const cases = [...storeConformance(harness), ...budgetStoreConformance(harness)];
   for (const { name, skip, run } of cases) test(`${name}`, { skip: skip !== false }, run);
 
   test('entries can be queried', async () => {
