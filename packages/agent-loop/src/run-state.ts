@@ -5,6 +5,7 @@ import type { RequestParams } from './api.ts';
 import { CachePlanner } from './cache-planner.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
+import { Background } from './background.ts';
 import type { Children } from './children.ts';
 import { fanOut } from './fan-out.ts';
 import type { Halt } from './halt.ts';
@@ -59,6 +60,8 @@ export class RunState implements Parent {
   readonly sessionId: string | null;
   readonly gates: readonly Gate[];
   readonly children: Children;
+  /** Those among them that it does not wait for. */
+  readonly background = new Background();
   readonly lineage: Lineage;
   readonly permissions: Permissions;
   readonly store: JournalStore | null;
