@@ -11,6 +11,8 @@ export type { CostReport } from './cost-report.ts';
 export { ConfigError, RunError } from './errors.ts';
 export type { RunErrorCode } from './errors.ts';
 export type { AgentEvent, Delta, Entry, ToolOutcome } from './events.ts';
+export { createGovernor } from './governor.ts';
+export type { Governor, GovernorOptions } from './governor.ts';
 export type { ApprovalDecision, Approve, Hooks, ToolCall } from './hooks.ts';
 export { JournalError } from './journal.ts';
 export type { Journal, JournalInfo, JournalStore } from './journal.ts';
@@ -23,6 +25,7 @@ export { drain, loadSession, openSession } from './session.ts';
 export type { Drained, LoadOptions, Session, SessionOptions, SessionRunOptions } from './session.ts';
 export { importTranscript } from './session-import.ts';
 export type { ImportedTranscript, ImportOptions } from './session-import.ts';
+export type { SubagentOptions } from './subagent.ts';
 export type { Team } from './team.ts';
 export { defineTool } from './tool.ts';
 export type {
