@@ -13,8 +13,22 @@ export interface Candidate {
   readonly closing?: boolean;
 }
 
-/** Leave to send one request. One of its methods is called, once. None of them may throw. */
+/** Sees the HTTP tries of one request. */
+export interface AttemptWatch {
+  /** The SDK is about to try again. The try waits for this; a LostReply that it rejects with ends the request. */
+  again(): Promise<void>;
+  /** The headers of an answer have come. `hopeless`: it is not retried, although its status is one that is. */
+  answered(response: Response, retryAfterMs: number | undefined, hopeless: boolean): void;
+  /** A try ended without an answer. */
+  failed(): void;
+}
+
+/** Leave to send one request. One of its methods but `begun` is called, once. None of them may throw. */
 export interface Permit {
+  /** The reply has begun to come: what the request wrote to the cache can be read. */
+  begun?(): void;
+  /** See every try of the request. */
+  readonly attempts?: readonly AttemptWatch[];
   /** What is reserved for the request: the most it can use. USD where money is limited, otherwise null. */
   readonly worst?: { readonly usd: number | null; readonly tokens: number } | undefined;
   /** The whole reply came. */
@@ -77,7 +91,9 @@ async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Ref
     throw error;
   }
   return {
+    begun: () => granted.forEach((permit) => permit.begun?.()),
     worst: dearest(granted),
+    attempts: granted.flatMap(({ attempts = [] }) => attempts),
     settle: (reply) => granted.forEach((permit) => permit.settle(reply)),
     lose: (lost) => granted.forEach((permit) => permit.lose(lost)),
     release,

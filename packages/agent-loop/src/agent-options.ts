@@ -1,11 +1,13 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import type { Logger, LoggerOptions } from 'pino';
+import type { Agent } from './agent.ts';
 import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
 import { type CacheOption, toCacheSettings } from './cache-option.ts';
 import { defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from './budget.ts';
 import { ConfigError } from './errors.ts';
+import { gateOfGovernor, type Governor } from './governor.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import {
   checkDuration,
@@ -36,6 +38,8 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly system?: string | readonly Anthropic.TextBlockParam[];
   /** Tools of `defineTool` or the SDK, and server tools such as `{ type: 'web_search_20260318', name: 'web_search' }`. */
   readonly tools?: readonly (Tool | RunnableTool | ServerTool)[];
+  /** Agents it may delegate to: each is a tool, `agent.asTool()`. They need a name and a description. */
+  readonly subagents?: readonly Agent<unknown>[];
   readonly limits?: Partial<Limits>;
   /** Any client of the SDK. Default: one with the SDK's own defaults, made on first use. */
   readonly client?: Client;
@@ -66,6 +70,10 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
   readonly betas?: readonly string[];
+  /** Spaces out its requests with those of all other agents that share it, to stay below the rate limits. Default: none. */
+  readonly governor?: Governor;
+  /** Its weight where the agents of a governor compete: one of 2 gets twice the share of one of 1, the default. */
+  readonly priority?: number;
   /** Clock, randomness, ids and timers, for tests and simulations. */
   readonly seams?: Partial<Seams>;
 }
@@ -88,6 +96,7 @@ const DEFAULT_LIMITS: Limits = {
   children: 50,
 };
 const DEFAULT_MAX_TOKENS = 32_000;
+const DEFAULT_ACCOUNT = {};
 
 const OPTIONS: readonly (keyof AgentOptions)[] = [
   'name',
@@ -95,6 +104,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'model',
   'system',
   'tools',
+  'subagents',
   'limits',
   'client',
   'maxTokens',
@@ -111,6 +121,8 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'cache',
   'request',
   'betas',
+  'governor',
+  'priority',
   'seams',
 ];
 /** Request fields that have an option of their own, or that the loop sets itself. */
@@ -139,9 +151,10 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkName('name', name);
   checkFunction('approve', approve);
   checkPositive('approvalExpiryMs', options.approvalExpiryMs);
+  checkPriority(options.priority);
   checkHooks(hooks);
   checkRequest(options);
-  const { tools, definitions } = sortTools(options.tools ?? []);
+  const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
   const output = options.output && compileSchema(options.output, 'output');
   const pricing = toPricing(options.pricing);
   const seams = { ...systemSeams, ...options.seams };
@@ -159,13 +172,22 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     approve,
     approvalExpiryMs: options.approvalExpiryMs,
     logger,
+    governor: options.governor && gateOfGovernor(options.governor),
+    priority: options.priority ?? 1,
     pricing,
     budget: options.budget,
     cache: toCacheSettings(options.cache),
     seams,
+    account: client ?? DEFAULT_ACCOUNT,
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),
   });
+}
+
+function checkPriority(priority: unknown): void {
+  checkPositive('priority', priority);
+  if (priority === Infinity)
+    throw new ConfigError('priority', 'must be finite: nobody else would get a turn.');
 }
 
 function checkHooks(hooks: Hooks): void {
@@ -175,12 +197,23 @@ function checkHooks(hooks: Hooks): void {
 
 type GivenTool = Tool | RunnableTool | ServerTool;
 
+function listed<T>(option: string, given: readonly T[] = []): readonly T[] {
+  if (!Array.isArray(given)) throw new ConfigError(option, `must be a list, got ${shown(given)}.`);
+  return given as readonly T[];
+}
+
+function subagentsOf({ subagents }: AgentOptions<Schema | undefined>): Tool[] {
+  return listed('subagents', subagents).map((agent) => {
+    if (typeof agent?.asTool === 'function') return agent.asTool();
+    throw new ConfigError('subagents', `expected agents made by createAgent, got ${shown(agent)}.`);
+  });
+}
+
 function sortTools(given: readonly GivenTool[]) {
-  if (!Array.isArray(given)) throw new ConfigError('tools', `must be a list, got ${shown(given)}.`);
   const tools = new Map<string, Tool>();
   const definitions: (() => ToolParam | Promise<ToolParam>)[] = [];
   const names = new Set<string>();
-  for (const item of given as readonly GivenTool[]) {
+  for (const item of given) {
     const name = nameOf(item);
     if (names.has(name)) throw new ConfigError('tools', `two tools are named "${name}". Names must differ.`);
     names.add(name);

@@ -1,4 +1,5 @@
 import type { Logger, LoggerOptions } from 'pino';
+import type { Gate } from './admission.ts';
 import type { Budget } from './budget.ts';
 import type { Client, Model, RequestParams } from './api.ts';
 import type { CacheSettings } from './cache-option.ts';
@@ -50,9 +51,15 @@ export interface AgentSpec {
   readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
   readonly pricing: Pricing;
+  /** The gate of its governor. */
+  readonly governor: Gate | undefined;
+  /** Its weight among the agents of a governor. */
+  readonly priority: number;
   readonly budget: Budget | undefined;
   readonly cache: CacheSettings;
   readonly seams: Seams;
+  /** Stands for whoever pays: agents of one client share what is cached. Those without a client share one. */
+  readonly account: object;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;
   /** The request's fields but for the transcript: the same object for every request. */

@@ -195,11 +195,18 @@ export interface RetryEvent extends EventBase {
   readonly attempt: number;
   readonly reason: string;
 }
-/** The run waits before it goes on. Not kept. */
+/**
+ * The run waits before it goes on. Not kept.
+ *
+ * - `retry`: something failed and is tried again.
+ * - `rate-limit`: a limit is used up, or the server said to wait. `overloaded`: the server has too much to do.
+ * - Of a governor also `concurrency`: as many requests are under way as may be; `spread`: a burst is spread out;
+ *   `first-answer`: the answer to a first request tells the limits.
+ */
 export interface WaitEvent extends EventBase {
   readonly type: 'wait';
-  readonly reason: 'retry' | 'rate-limit' | 'overloaded';
-  /** How long, in milliseconds, as far as it is known. */
+  readonly reason: 'retry' | 'rate-limit' | 'overloaded' | 'concurrency' | 'spread' | 'first-answer';
+  /** How long, in milliseconds, as far as it is known: a governor estimates. */
   readonly delayMs: number;
 }
 /** The server replaced a part of the transcript by a summary. */
@@ -213,6 +220,8 @@ export interface ChildStartEvent extends EntryBase {
   /** The call that asked for it, or the name of the step. */
   readonly callId: string;
   readonly childRunId: string;
+  /** The tool that was called; none for a step of a script. */
+  readonly tool?: string;
   /** Name of its agent. */
   readonly child: string;
   /** The id of its session. */
@@ -239,8 +248,10 @@ export interface ChildEndEvent extends EntryBase {
   readonly children: number;
   /** What it waits for, where the outcome is `awaiting-approval`. */
   readonly approvals?: readonly PendingApproval[];
+  /** Whether its session belongs to the session that this one was loaded from: what became of it is not known here. */
+  readonly lost?: true;
   /** Of a background subagent: what the model is told of its end. */
-  readonly content?: ToolResultContent;
+  readonly content?: string;
 }
 /** Where a session that a run has started belongs. */
 export interface ParentLink {
