@@ -1,13 +1,17 @@
-import type { Gate } from './admission.ts';
+import { fromUsd } from './amount.ts';
 import type { Awaitable } from './api.ts';
+import { type Budget, gateOf } from './budget.ts';
+import type { Spend } from './budget-book.ts';
 import { ConfigError, messageOf, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
+import { gatesOf } from './gates.ts';
 import type { HaltReason } from './halt.ts';
 import { memoryJournal } from './journal.ts';
 import { type Loan, OpenSession } from './open-session.ts';
 import {
   checkDuration,
   checkFunction,
+  checkMoney,
   checkName,
   checkCount,
   refuseUnknown,
@@ -21,10 +25,13 @@ import { type Seams, systemSeams } from './seams.ts';
 import type { Session } from './session.ts';
 import { SessionState } from './session-state.ts';
 import { follow } from './start-run.ts';
+import { Tally } from './tally.ts';
 import { type Team, teamOf } from './team.ts';
 
 /** Bounds of a whole script. */
 export interface ScriptLimits {
+  /** The most its agents may cost together, in USD, in all processes that run it. An agent that has no room left ends as `budget-limit`. Default: no limit. */
+  readonly usd: number;
   /** How long it may take in milliseconds, in this process. Default: no limit but those of its agents. */
   readonly timeMs: number;
 }
@@ -38,6 +45,8 @@ export interface OrchestrateOptions {
   readonly limits?: Partial<ScriptLimits>;
   /** How many agents and steps work at the same time; those that wait for others do not count. Default 8. */
   readonly concurrency?: number;
+  /** A budget that its agents use, beside their own. */
+  readonly budget?: Budget;
   /** Stops the script when aborted. */
   readonly signal?: AbortSignal;
   /** Called with every event: of the script, and of its agents with `parentRunId`. Must not throw. */
@@ -51,6 +60,7 @@ const OPTIONS: readonly (keyof OrchestrateOptions)[] = [
   'name',
   'limits',
   'concurrency',
+  'budget',
   'signal',
   'onEvent',
   'seams',
@@ -91,15 +101,26 @@ function startScript<T>(
   script: (team: Team) => Awaitable<T>,
   loan: Loan | null,
 ) {
-  const { name = 'script', concurrency = DEFAULT_CONCURRENCY, onEvent, limits = {}, signal } = options;
-  const gates: Gate[] = [];
+  const {
+    name = 'script',
+    concurrency = DEFAULT_CONCURRENCY,
+    budget,
+    onEvent,
+    limits = {},
+    signal,
+  } = options;
+  const state = loan?.state ?? new SessionState();
   const run = new ScriptRun({
     name,
     seams: { ...systemSeams, ...loan?.seams, ...options.seams },
     journal: loan?.journal ?? memoryJournal(),
-    state: loan?.state ?? new SessionState(),
+    state,
     session: loan && { id: loan.id, store: loan.store },
-    gates,
+    gates: gatesOf(
+      { limits, budget },
+      limits.usd === undefined ? undefined : spentBy(state.scripts.of(name)?.tally),
+    ),
+    budget,
     concurrency,
     onEvent,
   });
@@ -110,6 +131,16 @@ function startScript<T>(
       run.root.halt.trip({ kind: 'parked', reason: 'the session was closed; run the script again to go on' }),
     keep: (entry: Parameters<typeof run.keep>[0]) => run.keep(entry),
   };
+}
+
+/** What earlier runs of a script have used of its money. Agents that were cut off count it themselves when they go on. */
+function spentBy(tally: Tally | undefined): Spend {
+  const { usd, lostUsd } = tally ?? new Tally();
+  if (usd !== null && lostUsd !== null) return { amount: fromUsd(usd) + fromUsd(lostUsd), tokens: 0 };
+  throw new ConfigError(
+    'limits.usd',
+    'an earlier run of the script has used a model without a known price, so nobody knows what is left. Give its price (pricing), or run the script in another session.',
+  );
 }
 
 async function play<T>(
@@ -172,10 +203,12 @@ function checkOptions(options: OrchestrateOptions): void {
       `expected an object of options as the first argument, got ${shown(options)}.`,
     );
   refuseUnknown('orchestrate', options, OPTIONS);
-  const { name, limits = {}, concurrency, onEvent } = options;
+  const { name, limits = {}, concurrency, budget, onEvent } = options;
   if (name !== undefined) checkName('name', name);
-  refuseUnknown('limits', limits, ['timeMs']);
+  refuseUnknown('limits', limits, ['usd', 'timeMs']);
+  checkMoney('limits.usd', limits.usd);
   checkDuration('limits.timeMs', limits.timeMs);
+  if (budget) gateOf(budget);
   checkCount('concurrency', concurrency);
   checkFunction('onEvent', onEvent);
 }
