@@ -1,10 +1,9 @@
-import { fromUsd } from './amount.ts';
 import type { Awaitable } from './api.ts';
 import { type Budget, gateOf } from './budget.ts';
-import type { Spend } from './budget-book.ts';
 import { ConfigError, messageOf, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
 import { gatesOf } from './gates.ts';
+import { gateOfGovernor, type Governor } from './governor.ts';
 import type { HaltReason } from './halt.ts';
 import { memoryJournal } from './journal.ts';
 import { type Loan, OpenSession } from './open-session.ts';
@@ -25,7 +24,6 @@ import { type Seams, systemSeams } from './seams.ts';
 import type { Session } from './session.ts';
 import { SessionState } from './session-state.ts';
 import { follow } from './start-run.ts';
-import { Tally } from './tally.ts';
 import { type Team, teamOf } from './team.ts';
 
 /** Bounds of a whole script. */
@@ -47,6 +45,8 @@ export interface OrchestrateOptions {
   readonly concurrency?: number;
   /** A budget that its agents use, beside their own. */
   readonly budget?: Budget;
+  /** A governor that its agents wait for, beside their own. */
+  readonly governor?: Governor;
   /** Stops the script when aborted. */
   readonly signal?: AbortSignal;
   /** Called with every event: of the script, and of its agents with `parentRunId`. Must not throw. */
@@ -61,6 +61,7 @@ const OPTIONS: readonly (keyof OrchestrateOptions)[] = [
   'limits',
   'concurrency',
   'budget',
+  'governor',
   'signal',
   'onEvent',
   'seams',
@@ -105,21 +106,18 @@ function startScript<T>(
     name = 'script',
     concurrency = DEFAULT_CONCURRENCY,
     budget,
+    governor,
     onEvent,
     limits = {},
     signal,
   } = options;
-  const state = loan?.state ?? new SessionState();
   const run = new ScriptRun({
     name,
     seams: { ...systemSeams, ...loan?.seams, ...options.seams },
     journal: loan?.journal ?? memoryJournal(),
-    state,
+    state: loan?.state ?? new SessionState(),
     session: loan && { id: loan.id, store: loan.store },
-    gates: gatesOf(
-      { limits, budget },
-      limits.usd === undefined ? undefined : spentBy(state.scripts.of(name)?.tally),
-    ),
+    gates: gatesOf({ limits, budget, governor: governor && gateOfGovernor(governor) }),
     budget,
     concurrency,
     onEvent,
@@ -131,16 +129,6 @@ function startScript<T>(
       run.root.halt.trip({ kind: 'parked', reason: 'the session was closed; run the script again to go on' }),
     keep: (entry: Parameters<typeof run.keep>[0]) => run.keep(entry),
   };
-}
-
-/** What earlier runs of a script have used of its money. Agents that were cut off count it themselves when they go on. */
-function spentBy(tally: Tally | undefined): Spend {
-  const { usd, lostUsd } = tally ?? new Tally();
-  if (usd !== null && lostUsd !== null) return { amount: fromUsd(usd) + fromUsd(lostUsd), tokens: 0 };
-  throw new ConfigError(
-    'limits.usd',
-    'an earlier run of the script has used a model without a known price, so nobody knows what is left. Give its price (pricing), or run the script in another session.',
-  );
 }
 
 async function play<T>(
@@ -203,12 +191,13 @@ function checkOptions(options: OrchestrateOptions): void {
       `expected an object of options as the first argument, got ${shown(options)}.`,
     );
   refuseUnknown('orchestrate', options, OPTIONS);
-  const { name, limits = {}, concurrency, budget, onEvent } = options;
+  const { name, limits = {}, concurrency, budget, governor, onEvent } = options;
   if (name !== undefined) checkName('name', name);
   refuseUnknown('limits', limits, ['usd', 'timeMs']);
   checkMoney('limits.usd', limits.usd);
   checkDuration('limits.timeMs', limits.timeMs);
-  if (budget) gateOf(budget);
+  if (budget !== undefined) gateOf(budget);
+  if (governor !== undefined) gateOfGovernor(governor);
   checkCount('concurrency', concurrency);
   checkFunction('onEvent', onEvent);
 }
