@@ -194,10 +194,10 @@ describe('what is reserved', () => {
           tools: withTool ? [look] : [],
           maxTokens: 2000,
           budget: createBudget({ usd: 1000 }),
-          cache: cache as 'auto',
+          cache,
         });
         const reserved: { usd: number | null; tokens: number }[] = [];
-        const stream = agent.stream(input as never);
+        const stream = agent.stream(input);
         for await (const event of stream) {
           if (event.type === 'request' && event.reserved) reserved.push(event.reserved);
         }
