@@ -36,7 +36,7 @@ const search = defineTool({
 });
 
 /** An agent that looks things up. Quick and cheap: the lead asks several of them at once. */
-export const searcher = createAgent({
+const searcher = createAgent({
   name: 'searcher',
   description: 'Looks one subject up in the notes and reports what they say, in a sentence.',
   model: QUICK,
