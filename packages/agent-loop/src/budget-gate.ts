@@ -1,14 +1,13 @@
-import type { Candidate, Gate, Permit, Refusal } from './admission.ts';
+import type { Candidate, Gate, LeftBehind, Permit, Refusal } from './admission.ts';
 import { type Amount, toUsd } from './amount.ts';
 import type { Message } from './api.ts';
-import type { BudgetBook, Ceiling, Spend, Verdict } from './budget-book.ts';
+import { type BudgetBook, type Ceiling, plus, type Spend, type Verdict } from './budget-book.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { countPrompt } from './count-tokens.ts';
 import { SHORTEST_CLOSING } from './leave.ts';
 import type { Pricing } from './pricing.ts';
 import { reservationId, type RunSpend, tokensOf } from './run-spend.ts';
 import type { RunState } from './run-state.ts';
-import type { RunRecord } from './session-state.ts';
 import { assess, type WorstCase, worstAt } from './worst-case.ts';
 
 /** What a gate of a budget keeps to. */
@@ -49,10 +48,12 @@ export class BudgetGate implements Gate {
   }
 
   /** A run that an earlier process began goes on, or is given up. */
-  recall(_run: RunState, { runId, spend }: RunRecord, resumed: boolean): void | Promise<void> {
+  async recall({ runId, spend, resumed, inherited, ofChildren }: LeftBehind): Promise<void> {
     const { keeper, ofRun } = this.#terms;
     if (!ofRun) return keeper.change((book) => settleOpen(book, runId, spend));
-    return resumed ? keeper.change((book) => book.add(spend.spent, spend.lost)) : undefined;
+    if (!resumed || inherited) return;
+    const children = await ofChildren();
+    await keeper.change((book) => book.add(plus(spend.spent, children), spend.lost));
   }
 
   #ask(run: RunState, candidate: Candidate): Asked | Promise<Asked> {

@@ -57,6 +57,8 @@ export class RunState implements Parent {
   readonly state: SessionState;
   readonly sessionId: string | null;
   readonly gates: readonly Gate[];
+  /** Those of the runs above this one. */
+  readonly inherited: ReadonlySet<Gate>;
   readonly children: Children;
   readonly lineage: Lineage;
   readonly permissions: Permissions;
@@ -86,6 +88,7 @@ export class RunState implements Parent {
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
+    this.inherited = new Set(parts.parent?.gates);
     this.gates = [...new Set([...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
     this.children = parts.children;
     this.lineage = parts.lineage;
