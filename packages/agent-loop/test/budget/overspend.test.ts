@@ -32,9 +32,9 @@ const seams: Partial<Seams> = { timer: (ms, fire) => systemSeams.timer(ms / 100,
 
 /**
  * A server at its worst: replies are as long as they may be, streams are cut, connections are reset, and errors come in
- * between. It bills by its own reckoning, also what it had produced of a stream that was cut.
+ * between. It bills by its own reckoning, also what it had produced of a stream that was cut. After so many turns it comes to an end.
  */
-function worstServer(random: () => number): Emulator {
+function worstServer(random: () => number, turns = 5): Emulator {
   return createEmulator({
     respond({ body }) {
       const usage = { output_tokens: body.max_tokens };
@@ -47,7 +47,7 @@ function worstServer(random: () => number): Emulator {
         });
       if (whim < 0.25) return reply('Never.', { fault: fault.connectionReset() });
       if (whim < 0.3) return reply('Well', { usage, fault: fault.earlyEnd({ afterEvents: 4 }) });
-      if (turn > 5 || body.tool_choice?.type === 'none') return reply('Done.', { usage });
+      if (turn > turns || body.tool_choice?.type === 'none') return reply('Done.', { usage });
       return reply([toolUse('look', { at: turn })], whim < 0.6 ? { usage } : {});
     },
   });
@@ -204,13 +204,13 @@ describe('over crashes', () => {
   test('limits.usd of a run holds however often it is resumed', { timeout: patienceMs }, async () => {
     for (let trial = 0; trial < trials; trial += 1) {
       const random = randomFrom(seed + 9000 + trial);
-      const emulator = worstServer(random);
+      const emulator = worstServer(random, Infinity);
       const kept = memoryStore();
-      const usd = 0.05 + random() * 0.3;
+      const usd = 0.05 + random() * 0.2;
       for (let lives = 0; ; lives += 1) {
         const life = new Life();
         const crash: Crash | null =
-          lives < 8
+          lives < 12
             ? { append: 2 + Math.floor(random() * 9), when: random() < 0.5 ? 'before' : 'after' }
             : null;
         const agent = createAgent({
