@@ -15,8 +15,20 @@ export interface Candidate {
   readonly closing?: boolean;
 }
 
+/** Sees the HTTP tries of one request. */
+export interface AttemptWatch {
+  /** The SDK is about to try again. The try waits for this; a LostReply that it rejects with ends the request. */
+  again(): Promise<void>;
+  /** The headers of an answer have come. `hopeless`: it is not retried, although its status is one that is. */
+  answered(response: Response, retryAfterMs: number | undefined, hopeless: boolean): void;
+  /** A try ended without an answer. */
+  failed(): void;
+}
+
 /** Leave to send one request. One of its methods is called, once. None of them may throw. */
 export interface Permit {
+  /** See every try of the request. */
+  readonly attempts?: readonly AttemptWatch[];
   /** What is reserved for the request: the most it can use. USD where money is limited, otherwise null. */
   readonly worst?: { readonly usd: number | null; readonly tokens: number } | undefined;
   /** The whole reply came. */
@@ -92,6 +104,7 @@ async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Ref
   }
   return {
     worst: dearest(granted),
+    attempts: granted.flatMap(({ attempts = [] }) => attempts),
     settle: (reply) => granted.forEach((permit) => permit.settle(reply)),
     lose: (lost) => granted.forEach((permit) => permit.lose(lost)),
     release,

@@ -6,6 +6,7 @@ import { type CacheOption, toCacheSettings } from './cache-option.ts';
 import { defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from './budget.ts';
 import { ConfigError } from './errors.ts';
+import { gateOfGovernor, type Governor } from './governor.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import {
   checkDuration,
@@ -66,6 +67,10 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
   readonly betas?: readonly string[];
+  /** Spaces out its requests with those of all other agents that share it, to stay below the rate limits. Default: none. */
+  readonly governor?: Governor;
+  /** Its weight where the agents of a governor compete: one of 2 gets twice the share of one of 1, the default. */
+  readonly priority?: number;
   /** Clock, randomness, ids and timers, for tests and simulations. */
   readonly seams?: Partial<Seams>;
 }
@@ -111,6 +116,8 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'cache',
   'request',
   'betas',
+  'governor',
+  'priority',
   'seams',
 ];
 /** Request fields that have an option of their own, or that the loop sets itself. */
@@ -139,6 +146,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkName('name', name);
   checkFunction('approve', approve);
   checkPositive('approvalExpiryMs', options.approvalExpiryMs);
+  checkPriority(options.priority);
   checkHooks(hooks);
   checkRequest(options);
   const { tools, definitions } = sortTools(options.tools ?? []);
@@ -159,6 +167,8 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     approve,
     approvalExpiryMs: options.approvalExpiryMs,
     logger,
+    governor: options.governor && gateOfGovernor(options.governor),
+    priority: options.priority ?? 1,
     pricing,
     budget: options.budget,
     cache: toCacheSettings(options.cache),
@@ -166,6 +176,12 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),
   });
+}
+
+function checkPriority(priority: unknown): void {
+  checkPositive('priority', priority);
+  if (priority === Infinity)
+    throw new ConfigError('priority', 'must be finite: nobody else would get a turn.');
 }
 
 function checkHooks(hooks: Hooks): void {

@@ -1,4 +1,5 @@
 import type { Logger, LoggerOptions } from 'pino';
+import type { Gate } from './admission.ts';
 import type { Budget } from './budget.ts';
 import type { Client, Model, RequestParams } from './api.ts';
 import type { CacheSettings } from './cache-option.ts';
@@ -50,6 +51,10 @@ export interface AgentSpec {
   readonly approvalExpiryMs: number | undefined;
   readonly logger: Logger | LoggerOptions | undefined;
   readonly pricing: Pricing;
+  /** The gate of its governor. */
+  readonly governor: Gate | undefined;
+  /** Its weight among the agents of a governor. */
+  readonly priority: number;
   readonly budget: Budget | undefined;
   readonly cache: CacheSettings;
   readonly seams: Seams;

@@ -195,11 +195,18 @@ export interface RetryEvent extends EventBase {
   readonly attempt: number;
   readonly reason: string;
 }
-/** The run waits before it goes on. Not kept. */
+/**
+ * The run waits before it goes on. Not kept.
+ *
+ * - `retry`: something failed and is tried again.
+ * - `rate-limit`: a limit is used up, or the server said to wait. `overloaded`: the server has too much to do.
+ * - Of a governor also `concurrency`: as many requests are under way as may be; `spread`: a burst is spread out;
+ *   `first-answer`: the answer to a first request tells the limits.
+ */
 export interface WaitEvent extends EventBase {
   readonly type: 'wait';
-  readonly reason: 'retry' | 'rate-limit' | 'overloaded';
-  /** How long, in milliseconds, as far as it is known. */
+  readonly reason: 'retry' | 'rate-limit' | 'overloaded' | 'concurrency' | 'spread' | 'first-answer';
+  /** How long, in milliseconds, as far as it is known: a governor estimates. */
   readonly delayMs: number;
 }
 /** The server replaced a part of the transcript by a summary. */

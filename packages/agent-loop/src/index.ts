@@ -9,6 +9,8 @@ export type { Client, JsonValue, MessageParam } from './api.ts';
 export { ConfigError, RunError } from './errors.ts';
 export type { RunErrorCode } from './errors.ts';
 export type { AgentEvent, Delta, Entry, ToolOutcome } from './events.ts';
+export { createGovernor } from './governor.ts';
+export type { Governor, GovernorOptions } from './governor.ts';
 export type { ApprovalDecision, Approve, Hooks, ToolCall } from './hooks.ts';
 export { JournalError } from './journal.ts';
 export type { Journal, JournalInfo, JournalStore } from './journal.ts';

@@ -1,3 +1,4 @@
+import type { AttemptWatch } from './admission.ts';
 import type { Message, StreamEvent } from './api.ts';
 import { messageOf } from './errors.ts';
 import { LostReply, lostByApi } from './lost-reply.ts';
@@ -25,13 +26,20 @@ const LINGER_MS = 100;
  * Sends one request and reads its reply to the end. Rejects with a LostReply for anything but a whole reply: an API
  * error, a broken or silent stream, a body that is no Messages reply, or a run that was stopped meanwhile.
  */
-export function callModel(run: RunState, request: ModelRequest, listener: ReplyListener): Promise<Reply> {
+export function callModel(
+  run: RunState,
+  request: ModelRequest,
+  listener: ReplyListener,
+  attempts: readonly AttemptWatch[] = [],
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    new ModelCall(run, request, listener, { resolve, reject }).begin();
+    new ModelCall(run, request, { listener, attempts, resolve, reject }).begin();
   });
 }
 
-interface Settle {
+interface CallParts {
+  readonly listener: ReplyListener;
+  readonly attempts: readonly AttemptWatch[];
   readonly resolve: (reply: Reply) => void;
   readonly reject: (lost: LostReply) => void;
 }
@@ -40,7 +48,7 @@ interface Settle {
 class ModelCall {
   readonly #run: RunState;
   readonly #request: ModelRequest;
-  readonly #settle: Settle;
+  readonly #parts: CallParts;
   readonly #builder: ReplyBuilder;
   readonly #connection = new AbortController();
   readonly #startedAt: number;
@@ -57,11 +65,11 @@ class ModelCall {
   #cancelTimer = (): void => {};
   #detach = (): void => {};
 
-  constructor(run: RunState, request: ModelRequest, listener: ReplyListener, settle: Settle) {
+  constructor(run: RunState, request: ModelRequest, parts: CallParts) {
     this.#run = run;
     this.#request = request;
-    this.#settle = settle;
-    this.#builder = new ReplyBuilder(listener);
+    this.#parts = parts;
+    this.#builder = new ReplyBuilder(parts.listener);
     this.#startedAt = this.#lastContentAt = this.#lastBytesAt = run.seams.monotonic();
   }
 
@@ -82,7 +90,7 @@ class ModelCall {
 
   async #read(): Promise<void> {
     const { seams } = this.#run;
-    const sent = await sendRequest(this.#run, this.#request, this.#connection.signal);
+    const sent = await sendRequest(this.#run, this.#request, this.#connection.signal, this.#parts.attempts);
     this.#requestId = sent.response.headers.get('request-id');
     this.#streaming = true;
     this.#lastContentAt = this.#lastBytesAt = seams.monotonic();
@@ -137,7 +145,7 @@ class ModelCall {
       const durationMs = this.#lastContentAt - this.#startedAt;
       const firstTokenMs = this.#firstTokenMs || durationMs;
       this.#end();
-      this.#settle.resolve({ ...whole, requestId: this.#requestId, firstTokenMs, durationMs });
+      this.#parts.resolve({ ...whole, requestId: this.#requestId, firstTokenMs, durationMs });
     } catch (error) {
       this.#lose(this.#asLost(error, this.#run.seams.now()));
     }
@@ -150,7 +158,7 @@ class ModelCall {
     const { text, usage = null, model = this.#request.params.model } = this.#builder.partial;
     const durationMs = this.#run.seams.monotonic() - this.#startedAt;
     lost.partial = { text, usage, model, durationMs };
-    this.#settle.reject(lost);
+    this.#parts.reject(lost);
   }
 
   #asLost(error: unknown, now: number): LostReply {

@@ -1,4 +1,5 @@
 import type { Middleware } from '@anthropic-ai/sdk';
+import type { AttemptWatch } from './admission.ts';
 import { retryAfterMs } from './lost-reply.ts';
 import { messageOf } from './errors.ts';
 import type { WaitEvent } from './events.ts';
@@ -11,8 +12,13 @@ const MAX_DELAY_MS = 8000;
 /**
  * Watches the SDK's own tries of one request, `maxRetries` at most: tells readers of its waits and retries, and keeps it
  * from obeying a `retry-after` longer than `limits.retryAfterMs` or from retrying where waiting can not help (a spend limit).
+ * `watches` see every answer, and let each further try go.
  */
-export function observeAttempts(run: RunState, maxRetries: number): Middleware {
+export function observeAttempts(
+  run: RunState,
+  maxRetries: number,
+  watches: readonly AttemptWatch[],
+): Middleware {
   let attempt = 0;
   let failure = '';
   const tellWait = (reason: WaitEvent['reason'], askedMs?: number): void => {
@@ -22,19 +28,26 @@ export function observeAttempts(run: RunState, maxRetries: number): Middleware {
   };
   return async (request, next) => {
     attempt += 1;
+    if (attempt > 1) for (const watch of watches) await watch.again();
     if (attempt > 1) run.tell({ type: 'retry', scope: 'request', attempt, reason: failure });
     let response: Response;
     try {
       response = await next(request);
     } catch (error) {
+      for (const watch of watches) watch.failed();
       failure = messageOf(error);
       tellWait('retry');
       throw error;
     }
-    if (response.ok) return response;
+    if (response.ok) {
+      for (const watch of watches) watch.answered(response, undefined, false);
+      return response;
+    }
     failure = `HTTP ${response.status}`;
     const waitMs = retryAfterMs(response.headers, run.seams.now());
-    if (await isHopeless(run, response, waitMs)) return withoutRetry(response);
+    const hopeless = await isHopeless(run, response, waitMs);
+    for (const watch of watches) watch.answered(response, waitMs, hopeless);
+    if (hopeless) return withoutRetry(response);
     if (isRetried(response)) tellWait(reasonOf(response.status), waitMs);
     return response;
   };

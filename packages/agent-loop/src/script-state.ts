@@ -37,6 +37,11 @@ export class ScriptState {
     return this.#scripts.get(name);
   }
 
+  /** Whether an entry is of a script, and not of a run of the session's own. */
+  owns({ runId }: Entry): boolean {
+    return this.#byRun.has(runId);
+  }
+
   /** Folds one entry. */
   apply(entry: Entry): void {
     if (entry.type === 'script-start') return this.#start(entry.agent, entry.runId);

@@ -1,3 +1,4 @@
+import type { AttemptWatch } from './admission.ts';
 import type { Client, StreamEvent } from './api.ts';
 import { asObject } from './cache-marks.ts';
 import { LostReply } from './lost-reply.ts';
@@ -13,13 +14,18 @@ export interface Sent {
 }
 
 /** Sends a request through the agent's client, which retries it until headers come. */
-export async function sendRequest(run: RunState, request: ModelRequest, signal: AbortSignal): Promise<Sent> {
+export async function sendRequest(
+  run: RunState,
+  request: ModelRequest,
+  signal: AbortSignal,
+  attempts: readonly AttemptWatch[],
+): Promise<Sent> {
   const client = await run.spec.client();
   const { betas } = run.spec;
   const asBytes = takesBytes(client);
   const options = {
     signal,
-    middleware: [observeAttempts(run, client.maxRetries)],
+    middleware: [observeAttempts(run, client.maxRetries, attempts)],
     // The SDK sends a byte body as it is; only its type has to be named.
     ...(asBytes && { body: request.bytes, headers: { 'content-type': 'application/json' } }),
   };

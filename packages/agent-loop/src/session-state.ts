@@ -183,9 +183,9 @@ export class SessionState {
     this.children.apply(entry);
     this.scripts.apply(entry);
     // A script may come between a run and its resumption.
-    if (entry.runId === this.run?.runId) {
-      this.run.tally.apply(entry);
-      this.run.spend.apply(entry);
+    if (!this.scripts.owns(entry)) {
+      this.run?.tally.apply(entry);
+      this.run?.spend.apply(entry);
     }
     switch (entry.type) {
       case 'session-start':

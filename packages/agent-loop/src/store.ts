@@ -1,5 +1,6 @@
 /**
- * For authors of stores: the contract, what every store needs, and texts for entries.
+ * For authors of stores: the contract, what every store needs, and texts for entries; and what governors of several
+ * processes share.
  *
  * @module
  */
@@ -8,6 +9,8 @@ export { EntryDecoder } from './entry-decoder.ts';
 export { EntryEncoder, entryJson } from './entry-encoder.ts';
 export type { EncodedEntry } from './entry-encoder.ts';
 export type { Entry } from './events.ts';
+export { memoryGovernorStore } from './governor-store.ts';
+export type { GovernorNote, GovernorStore } from './governor-store.ts';
 export { checkAppend, checkJournalId, JournalError, memoryJournal } from './journal.ts';
 export type {
   AppendOptions,

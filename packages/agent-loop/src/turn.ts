@@ -40,7 +40,7 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       throw error;
     }
     try {
-      const reply = await callModel(run, request, listenTo(run, batch));
+      const reply = await callModel(run, request, listenTo(run, batch), permit.attempts);
       permit.settle(reply.message);
       return await keep(run, turn, reply, batch);
     } catch (error) {

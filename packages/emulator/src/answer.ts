@@ -162,11 +162,18 @@ function createMeter(
   usage: MessageUsage,
 ): Meter {
   let produced = 0;
+  let spent = 0;
   let settled = false;
+  // Output counts against the rate limit while it is produced, not only when it is done.
+  const spend = (outputTokens: number): void => {
+    state.rates.spend(prepared.key, outputTokens - spent);
+    spent = outputTokens;
+  };
   const isFree = message.stopReason === 'refusal' && message.blocks.length === 0;
   return {
     progress: (outputTokens) => {
       produced = Math.max(produced, outputTokens);
+      spend(produced);
     },
     settle: (ending) => {
       if (settled) return;
@@ -176,7 +183,7 @@ function createMeter(
         exchange.incoming.signal.aborted && (ending !== 'complete' || produced < message.outputTokens);
       exchange.end(isAborted ? 'aborted' : ending);
       const billed: JsonObject = usage.final(produced);
-      state.rates.spend(prepared.key, Number(billed['output_tokens']));
+      spend(Number(billed['output_tokens']));
       if (isFree || produced === 0) return;
       exchange.bill(billed);
       state.ledger.add(message.model, billed);

@@ -26,11 +26,14 @@ export function createLedger(models: ReadonlyMap<string, ModelSpec>): Ledger {
   const lines = new Map<string, Line>();
   return {
     add: (model, usage) => {
-      addTo(lineOf(lines, model), usage, 1);
+      const own = lineOf(lines, model);
+      addTo(own, usage, 1);
+      // Searches are of the reply, however many passes it took.
+      if (own.pico !== null) own.pico += counts(usage).webSearches * 1e10;
       for (const [passModel, pass, isExtra] of passesOf(model, usage)) {
         const line = lineOf(lines, passModel);
         if (isExtra) addTo(line, pass, 0);
-        const pico = priceOf(models.get(passModel), { ...usage, ...pass, iterations: undefined });
+        const pico = priceOf(models.get(passModel), { ...usage, ...pass });
         line.pico = line.pico === null || pico === null ? null : line.pico + pico;
       }
     },
@@ -41,14 +44,21 @@ export function createLedger(models: ReadonlyMap<string, ModelSpec>): Ledger {
   };
 }
 
-/** The model passes that are billed: the listed iterations, or the reply itself when none are listed. */
+/**
+ * The model passes that are billed: the listed iterations, or the reply itself when none are listed. An attempt that was
+ * declined before any output, and followed by a fallback, is listed but free.
+ */
 function passesOf(
   model: string,
   usage: JsonObject,
 ): readonly (readonly [model: string, usage: JsonObject, isExtra: boolean])[] {
   const iterations = asArray(usage['iterations']).filter(isObject);
   if (iterations.length === 0) return [[model, usage, false]];
-  return iterations.map((pass) => {
+  const served = iterations.findLastIndex((pass) => pass['type'] === 'fallback_message');
+  const isDeclined = (pass: JsonObject, index: number): boolean =>
+    index < served && pass['type'] === 'message' && pass['output_tokens'] === 0;
+  const billed = iterations.filter((pass, index) => !isDeclined(pass, index));
+  return billed.map((pass) => {
     const isExtra = pass['type'] === 'compaction' || pass['type'] === 'advisor_message';
     return [typeof pass['model'] === 'string' ? pass['model'] : model, pass, isExtra];
   });
@@ -111,7 +121,7 @@ function priceOf(model: ModelSpec | undefined, usage: JsonObject): number | null
     used.cacheWrite1hTokens * pico(prices.write1h);
   if (usage['inference_geo'] === 'us') sum = (sum * 11) / 10;
   if (usage['service_tier'] === 'batch') sum /= 2;
-  return sum + used.webSearches * 1e10;
+  return sum;
 }
 
 function pricesFor(model: ModelSpec, used: ReturnType<typeof counts>, speed: unknown): Prices | undefined {

@@ -93,7 +93,7 @@ export class History {
   }
 
   /** The bill of a session against what the server charged for the replies that it holds. */
-  checkUsage({ usage }: Session): void {
+  checkUsage({ usage, cost }: Session): void {
     const sum = { input_tokens: 0, output_tokens: 0 };
     const kept = new Set(this.#known.flatMap((entry) => (entry.type === 'reply' ? [entry.message.id] : [])));
     let lost = 0;
@@ -106,6 +106,9 @@ export class History {
     assert.equal(lost, 0, 'no reply was lost while the process lived');
     const { input_tokens, output_tokens } = usage;
     assert.deepEqual({ input_tokens, output_tokens }, sum, 'promise 2: the session does not know its bill');
+    // 2 and 10 USD per million tokens.
+    const usd = (sum.input_tokens * 2 + sum.output_tokens * 10) / 1_000_000;
+    assert.equal(cost.usd, usd, 'promise 5: the bill is not exact');
   }
 
   /** A session that was closed is safe. */

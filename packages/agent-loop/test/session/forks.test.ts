@@ -83,6 +83,7 @@ describe.each(stores)('a fork, %s', (_, make) => {
     const again = await w.open({}, { id: 'other' });
     expect(again.usage).toEqual(fork.usage);
     const sum = {
+      steps: [...parent.steps, ...again.steps],
       usage: {
         ...parent.usage,
         input_tokens: parent.usage.input_tokens + again.usage.input_tokens,

@@ -16,6 +16,7 @@ import {
   type Session,
   type SessionOptions,
 } from '../../src/index.ts';
+import { costOf } from '../../src/ledger.ts';
 import { memoryStore } from '../../src/store.ts';
 import { clientOf, withoutMarkers } from '../loop/stage.ts';
 
@@ -118,10 +119,15 @@ export function expectSound({ emulator }: Pick<World, 'emulator'>): void {
   }
 }
 
-/** What the session used is what the server billed. */
-export function expectBilled(session: Pick<Session, 'usage'>, { emulator }: Pick<World, 'emulator'>): void {
-  const { usage } = session;
+/** What the session used, and what it cost to the last digit, is what the server billed. */
+export function expectBilled(
+  session: Pick<Session, 'usage' | 'steps'>,
+  { emulator }: Pick<World, 'emulator'>,
+): void {
+  const { usage, steps } = session;
   const { bill } = emulator;
+  // What a lost reply cost is an estimate.
+  if (!steps.some(({ lost }) => lost)) expect(costOf(steps, 0).usd).toBe(bill.usd);
   expect({
     input: usage.input_tokens,
     output: usage.output_tokens,
