@@ -22,8 +22,10 @@ import { type Crash, Life, mortalStore } from '../session/crash-world.ts';
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
-    return state / 2 ** 32;
+    state = (state + 0x9e3779b9) | 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   };
 }
 
@@ -204,7 +206,8 @@ describe('over crashes', () => {
   test('limits.usd of a run holds however often it is resumed', { timeout: patienceMs }, async () => {
     for (let trial = 0; trial < trials; trial += 1) {
       const random = randomFrom(seed + 9000 + trial);
-      const emulator = worstServer(random, Infinity);
+      // It fails now and then, but never so that the run does.
+      const emulator = worstServer(() => (random() < 0.2 ? 0.15 : 0.5), Infinity);
       const kept = memoryStore();
       const usd = 0.05 + random() * 0.2;
       for (let lives = 0; ; lives += 1) {
