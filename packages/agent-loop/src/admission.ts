@@ -25,8 +25,10 @@ export interface AttemptWatch {
   failed(): void;
 }
 
-/** Leave to send one request. One of its methods is called, once. None of them may throw. */
+/** Leave to send one request. One of its methods but `begun` is called, once. None of them may throw. */
 export interface Permit {
+  /** The reply has begun to come: what the request wrote to the cache can be read. */
+  begun?(): void;
   /** See every try of the request. */
   readonly attempts?: readonly AttemptWatch[];
   /** What is reserved for the request: the most it can use. USD where money is limited, otherwise null. */
@@ -103,6 +105,7 @@ async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Ref
     throw error;
   }
   return {
+    begun: () => granted.forEach((permit) => permit.begun?.()),
     worst: dearest(granted),
     attempts: granted.flatMap(({ attempts = [] }) => attempts),
     settle: (reply) => granted.forEach((permit) => permit.settle(reply)),

@@ -1,5 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import type { Logger, LoggerOptions } from 'pino';
+import type { Agent } from './agent.ts';
 import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from './api.ts';
 import { type CacheOption, toCacheSettings } from './cache-option.ts';
@@ -37,6 +38,8 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly system?: string | readonly Anthropic.TextBlockParam[];
   /** Tools of `defineTool` or the SDK, and server tools such as `{ type: 'web_search_20260318', name: 'web_search' }`. */
   readonly tools?: readonly (Tool | RunnableTool | ServerTool)[];
+  /** Agents it may delegate to: each is a tool, `agent.asTool()`. They need a name and a description. */
+  readonly subagents?: readonly Agent<unknown>[];
   readonly limits?: Partial<Limits>;
   /** Any client of the SDK. Default: one with the SDK's own defaults, made on first use. */
   readonly client?: Client;
@@ -93,6 +96,7 @@ const DEFAULT_LIMITS: Limits = {
   children: 50,
 };
 const DEFAULT_MAX_TOKENS = 32_000;
+const DEFAULT_ACCOUNT = {};
 
 const OPTIONS: readonly (keyof AgentOptions)[] = [
   'name',
@@ -100,6 +104,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'model',
   'system',
   'tools',
+  'subagents',
   'limits',
   'client',
   'maxTokens',
@@ -149,7 +154,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkPriority(options.priority);
   checkHooks(hooks);
   checkRequest(options);
-  const { tools, definitions } = sortTools(options.tools ?? []);
+  const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
   const output = options.output && compileSchema(options.output, 'output');
   const pricing = toPricing(options.pricing);
   const seams = { ...systemSeams, ...options.seams };
@@ -173,6 +178,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     budget: options.budget,
     cache: toCacheSettings(options.cache),
     seams,
+    account: client ?? DEFAULT_ACCOUNT,
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),
   });
@@ -191,12 +197,23 @@ function checkHooks(hooks: Hooks): void {
 
 type GivenTool = Tool | RunnableTool | ServerTool;
 
+function listed<T>(option: string, given: readonly T[] = []): readonly T[] {
+  if (!Array.isArray(given)) throw new ConfigError(option, `must be a list, got ${shown(given)}.`);
+  return given as readonly T[];
+}
+
+function subagentsOf({ subagents }: AgentOptions<Schema | undefined>): Tool[] {
+  return listed('subagents', subagents).map((agent) => {
+    if (typeof agent?.asTool === 'function') return agent.asTool();
+    throw new ConfigError('subagents', `expected agents made by createAgent, got ${shown(agent)}.`);
+  });
+}
+
 function sortTools(given: readonly GivenTool[]) {
-  if (!Array.isArray(given)) throw new ConfigError('tools', `must be a list, got ${shown(given)}.`);
   const tools = new Map<string, Tool>();
   const definitions: (() => ToolParam | Promise<ToolParam>)[] = [];
   const names = new Set<string>();
-  for (const item of given as readonly GivenTool[]) {
+  for (const item of given) {
     const name = nameOf(item);
     if (names.has(name)) throw new ConfigError('tools', `two tools are named "${name}". Names must differ.`);
     names.add(name);

@@ -11,6 +11,8 @@ import type { RunResult } from './result.ts';
 import type { InferSchema, Schema } from './schema.ts';
 import { SessionState } from './session-state.ts';
 import { checkInput, prepared, type StartedRun, startRun } from './start-run.ts';
+import { type AnySubagentOptions, type SubagentOptions, subagentTool } from './subagent.ts';
+import type { Tool } from './tool.ts';
 import { Transcript } from './transcript.ts';
 import { worstUsd } from './worst-case.ts';
 
@@ -46,6 +48,13 @@ export interface Agent<Output = never> {
   stream(input: RunInput, options?: RunOptions): AgentStream<Output>;
   /** The exact request `run` would begin with and its prompt tokens. Sends nothing but a token count, which is free. */
   preview(input: RunInput, options?: Pick<RunOptions, 'messages' | 'signal'>): Promise<Preview>;
+  /**
+   * This agent as a tool of another, with a typed hand-over. It runs in a session of its own as a child of the run that
+   * calls it, and its answer is the result. `subagents: [agent]` is the same with the defaults.
+   */
+  asTool<const S extends Schema | undefined = undefined, const O extends Schema | undefined = undefined>(
+    options?: SubagentOptions<S, O>,
+  ): Tool;
 }
 
 type OutputOf<O> = O extends Schema ? InferSchema<O> : never;
@@ -66,6 +75,7 @@ export function createAgent<const O extends Schema | undefined = undefined>(
     run: (input, runOptions) => start<OutputOf<O>>(spec, input, runOptions, undefined).result,
     stream: (input, runOptions) => openStream((sink) => start<OutputOf<O>>(spec, input, runOptions, sink)),
     preview: (input, runOptions) => preview(spec, input, runOptions),
+    asTool: (given: AnySubagentOptions = {}) => asTool(spec, options, given),
   };
   specs.set(agent, spec);
   return agent;
@@ -78,6 +88,12 @@ export function specOf(agent: Agent<unknown>): AgentSpec {
   const spec = specs.get(agent);
   if (spec) return spec;
   throw new ConfigError('agent', 'expected an agent made by createAgent of this copy of @pawl/agent-loop.');
+}
+
+/** With an output of its own, a subagent is this agent with another output. */
+function asTool(spec: AgentSpec, options: AgentOptions<Schema | undefined>, given: AnySubagentOptions): Tool {
+  const { output } = given;
+  return subagentTool(output ? toSpec({ ...options, output }) : spec, options.name !== undefined, given);
 }
 
 /** Starts a run that belongs to no session. */

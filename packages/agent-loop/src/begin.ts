@@ -1,7 +1,8 @@
 import type { ContentBlockParam } from './api.ts';
 import type { Spend } from './budget-book.ts';
 import { spendOfUnfinished } from './child-spend.ts';
-import { worstFields } from './reply-price.ts';
+import { lossOf } from './close-child.ts';
+import { closeChildren, resumeBackground } from './run-children.ts';
 import type { RunState } from './run-state.ts';
 import type { RunRecord, SessionState } from './session-state.ts';
 import { settle } from './tool-call.ts';
@@ -25,6 +26,7 @@ export async function begin(
   await run.record({ type: 'run-start', model: run.params.model, ...(resumed && { resumed: true }) });
   if (resumed) await recordLoss(run, state);
   if (before && (resumed || unfinished)) await recall(run, before, resumed);
+  if (resumed) resumeBackground(run);
   if (input !== null) await run.record({ type: 'input', source: 'user', content: input });
   const reply = resumed ? state.run?.unanswered : null;
   if (!reply) return null;
@@ -47,6 +49,7 @@ async function recall(run: RunState, record: RunRecord, resumed: boolean): Promi
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */
 async function giveUp(run: RunState, state: SessionState): Promise<void> {
   await recordLoss(run, state);
+  if (state.run) await closeChildren(run, state.run.runId);
   const turn = state.run?.unanswered?.turn ?? 0;
   for (const block of state.openCalls()) {
     const { outcome, content } = state.callOf(block).started
@@ -67,20 +70,8 @@ async function giveUp(run: RunState, state: SessionState): Promise<void> {
   }
 }
 
-/** The process ended while a request was under way: the server may have answered, and billed, what nobody received. */
+/** The request that was under way when the process ended. */
 async function recordLoss(run: RunState, state: SessionState): Promise<void> {
   const request = state.run?.inFlight;
-  if (!request) return;
-  const { turn, attempt, model } = request;
-  await run.record({
-    type: 'reply-lost',
-    turn,
-    attempt,
-    code: 'interrupted',
-    message: 'The process ended while this request was under way.',
-    text: '',
-    model,
-    durationMs: 0,
-    ...worstFields(run, request),
-  });
+  if (request) await run.record(lossOf(run, request));
 }

@@ -7,6 +7,7 @@ export interface ChildRecord {
   readonly callId: string;
   /** The run that started it. */
   readonly parentRunId: string;
+  readonly tool: string | undefined;
   readonly childRunId: string;
   readonly child: string;
   readonly session: string;
@@ -89,6 +90,7 @@ export class ChildRecords {
   #start({
     callId,
     runId: parentRunId,
+    tool,
     childRunId,
     child,
     session,
@@ -99,6 +101,7 @@ export class ChildRecords {
     this.#bySession.set(session, {
       callId,
       parentRunId,
+      tool,
       childRunId,
       child,
       session,

@@ -1,6 +1,6 @@
 import type { AgentSpec } from './agent-spec.ts';
+import { foldOf } from './fold-session.ts';
 import type { RunInput } from './agent.ts';
-import type { ToolResultContent } from './api.ts';
 import { freeChildId } from './child-id.ts';
 import type { ChildRecord } from './child-records.ts';
 import { messageOf, RunError } from './errors.ts';
@@ -20,6 +20,8 @@ export interface ChildTask {
   /** The call that asks for it, or the name of the step: the same key reaches the same child again. */
   readonly key: string;
   readonly input: RunInput;
+  /** The tool that was called; none for a step of a script. */
+  readonly tool?: string | undefined;
   /** Whether the same key may have been used before by an earlier process. Default true. */
   readonly again?: boolean;
   /** Whether a run that ended so is over for good, rather than gone on with when the same key is asked for again. Default: all but `stopped` and `awaiting-approval`. */
@@ -27,7 +29,9 @@ export interface ChildTask {
   /** Stops this child alone. */
   readonly signal?: AbortSignal | undefined;
   /** What the model is told when it ends; its parent does not wait for it. */
-  readonly background?: ((ended: ChildEnded) => ToolResultContent) | undefined;
+  readonly background?: ((ended: ChildEnded) => string) | undefined;
+  /** Called when its start is kept. */
+  readonly onStart?: (() => void) | undefined;
   /** Told when all that the child does waits for decisions. */
   readonly waiting?: Waiting | undefined;
 }
@@ -79,6 +83,7 @@ async function begin(parent: Parent, task: ChildTask): Promise<ChildEnded> {
 
 async function reenter(parent: Parent, task: ChildTask, known: ChildRecord): Promise<ChildEnded> {
   const { session, childRunId, input } = known;
+  if (known.end?.lost) throw new ChildLost('its session belongs to another copy of this one');
   const isOver = task.isFinal ?? isFinal;
   const over = known.end !== null && isOver(known.end.outcome);
   return withSession(await openChild(parent, session, over), async (opened) => {
@@ -89,9 +94,9 @@ async function reenter(parent: Parent, task: ChildTask, known: ChildRecord): Pro
       if (!over) await keepEnd(parent, task, { ...opened, session, childRunId: run.runId }, ended, 0);
       return ended;
     }
-    // What goes on after an end is another run, but for one that waited.
+    // What goes on after an end is another run, but for one that waited. That of a fork has an id of its own.
     const ended = run?.end && run.end.outcome !== 'awaiting-approval';
-    const next = ended ? task.spec.seams.id('run') : childRunId;
+    const next = ended ? task.spec.seams.id('run') : (run?.runId ?? childRunId);
     await keepStart(parent, task, { session, childRunId: next, resumed: run !== null });
     return carryOn(parent, { ...task, input }, { ...opened, session, childRunId: next });
   });
@@ -117,8 +122,7 @@ async function openChild({ store }: Parent, session: string, readonly = false): 
       return { journal: memoryJournal(), state };
     throw error;
   }
-  for await (const entry of journal.read()) state.apply(entry);
-  return { journal, state };
+  return { journal, state: await foldOf(journal.read()) };
 }
 
 async function withSession<T>(opened: OpenChild, work: (opened: OpenChild) => Promise<T>): Promise<T> {
@@ -176,7 +180,7 @@ async function matchPrefix(parent: Parent, { spec, key }: ChildTask, child: Chil
 
 async function keepStart(
   parent: Parent,
-  { spec, key, input, background }: ChildTask,
+  { spec, key, tool, input, background, onStart }: ChildTask,
   { session, childRunId, resumed }: { session: string; childRunId: string; resumed: boolean },
 ): Promise<void> {
   if (parent.halt.reason) throw new ChildRefused(parent.halt.reason.reason);
@@ -188,8 +192,10 @@ async function keepStart(
     session,
     input,
     ...(background && { background: true }),
+    ...(tool !== undefined && { tool }),
     ...(resumed && { resumed: true }),
   });
+  onStart?.();
 }
 
 async function keepEnd(

@@ -20,6 +20,7 @@ export interface LiveChild {
 export class Children {
   readonly #live = new Map<string, LiveChild>();
   readonly #work = new Set<Promise<unknown>>();
+  #stopped: string | undefined;
 
   /** Follows a child until `work` has settled. */
   follow<T>(work: Promise<T>): Promise<T> {
@@ -32,6 +33,7 @@ export class Children {
   /** A child is running. The returned function takes note that it is not any more. */
   enter(child: LiveChild): () => void {
     this.#live.set(child.session, child);
+    if (this.#stopped !== undefined) child.stop(this.#stopped);
     return () => void this.#live.delete(child.session);
   }
 
@@ -47,13 +49,14 @@ export class Children {
   /** The calls of children, at any depth, that wait for a decision now. */
   get asking(): readonly PendingApproval[] {
     return [...this.#live.values()].flatMap(({ session, state, spec, children }) => [
-      ...(askedNow(state, spec)?.approvals ?? []).map((approval) => ({ ...approval, session })),
+      ...askedNow(state, spec).map((approval) => ({ ...approval, session })),
       ...children.asking,
     ]);
   }
 
-  /** Stops all of them. */
+  /** Stops all of them, and those that are only about to begin. */
   stop(reason: string): void {
+    this.#stopped = reason;
     for (const child of this.#live.values()) child.stop(reason);
   }
 

@@ -220,6 +220,8 @@ export interface ChildStartEvent extends EntryBase {
   /** The call that asked for it, or the name of the step. */
   readonly callId: string;
   readonly childRunId: string;
+  /** The tool that was called; none for a step of a script. */
+  readonly tool?: string;
   /** Name of its agent. */
   readonly child: string;
   /** The id of its session. */
@@ -248,8 +250,10 @@ export interface ChildEndEvent extends EntryBase {
   readonly children: number;
   /** What it waits for, where the outcome is `awaiting-approval`. */
   readonly approvals?: readonly PendingApproval[];
+  /** Whether its session belongs to the session that this one was loaded from: what became of it is not known here. */
+  readonly lost?: true;
   /** Of a background subagent: what the model is told of its end. */
-  readonly content?: ToolResultContent;
+  readonly content?: string;
 }
 /** Where a session that a run has started belongs. */
 export interface ParentLink {

@@ -5,7 +5,18 @@ import type { RequestParams } from './api.ts';
  * a session can only go on with the same ones. The order of tools and cache markers do not count, as for the API.
  * See https://platform.claude.com/docs/en/build-with-claude/extended-thinking
  */
-export async function fingerprint(params: RequestParams): Promise<string> {
+export function fingerprint(params: RequestParams): Promise<string> {
+  const known = hashes.get(params);
+  if (known) return known;
+  const hash = hashOf(params);
+  hashes.set(params, hash);
+  return hash;
+}
+
+/** An agent's fields are the same object for every session: a thousand children hash them once. */
+const hashes = new WeakMap<RequestParams, Promise<string>>();
+
+async function hashOf(params: RequestParams): Promise<string> {
   const tools = (params.tools ?? []).map(canonical).toSorted();
   const text = JSON.stringify([params.model, canonical(params.system ?? null), tools]);
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));

@@ -23,6 +23,7 @@ export { drain, loadSession, openSession } from './session.ts';
 export type { Drained, LoadOptions, Session, SessionOptions, SessionRunOptions } from './session.ts';
 export { importTranscript } from './session-import.ts';
 export type { ImportedTranscript, ImportOptions } from './session-import.ts';
+export type { SubagentOptions } from './subagent.ts';
 export type { Team } from './team.ts';
 export { defineTool } from './tool.ts';
 export type {

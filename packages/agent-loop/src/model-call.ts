@@ -30,14 +30,21 @@ export function callModel(
   run: RunState,
   request: ModelRequest,
   listener: ReplyListener,
-  attempts: readonly AttemptWatch[] = [],
+  { begun = () => {}, attempts = [] }: Watching = {},
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    new ModelCall(run, request, { listener, attempts, resolve, reject }).begin();
+    new ModelCall(run, request, { listener, attempts, begun, resolve, reject }).begin();
   });
 }
 
-interface CallParts {
+/** Who is told of the request before its reply is whole. */
+interface Watching {
+  /** The first event of the reply is there. */
+  readonly begun?: () => void;
+  readonly attempts?: readonly AttemptWatch[] | undefined;
+}
+
+interface CallParts extends Required<Watching> {
   readonly listener: ReplyListener;
   readonly attempts: readonly AttemptWatch[];
   readonly resolve: (reply: Reply) => void;
@@ -104,6 +111,7 @@ class ModelCall {
   #take(event: StreamEvent): void {
     if (this.#over || !this.#builder.accept(event)) return;
     this.#lastContentAt = this.#run.seams.monotonic();
+    if (event.type === 'message_start') this.#parts.begun();
     if (this.#firstTokenMs === 0 && event.type === 'content_block_start')
       this.#firstTokenMs = this.#lastContentAt - this.#startedAt;
     if (event.type !== 'message_stop') return;

@@ -2,12 +2,15 @@ import type { RunInput } from './agent.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { MessageParam, RequestParams, ToolUseBlock } from './api.ts';
+import { specNamed } from './delegation.ts';
 import { ConfigError } from './errors.ts';
 import type { AgentEvent, Entry, NewEntry } from './events.ts';
+import { decideInSession, foldOf } from './fold-session.ts';
+import { dropCopies, forkChildren } from './fork-children.ts';
 import { copyInto, discard } from './fork-journal.ts';
 import type { ApprovalDecision } from './hooks.ts';
 import { type Journal, type JournalDamage, JournalError, type JournalStore } from './journal.ts';
-import type { Cost, Pending, RunResult, Step } from './result.ts';
+import type { Cost, Pending, PendingApproval, RunResult, Step } from './result.ts';
 import type { Session, SessionRunOptions } from './session.ts';
 import { saveSession } from './session-file.ts';
 import { askedNow, pendingOf } from './session-pending.ts';
@@ -45,7 +48,9 @@ export interface Loan {
 }
 
 /** What writes to a session until its result is there: a run, or a script. */
-export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep'> & { readonly result: Promise<unknown> };
+export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep' | 'children'> & {
+  readonly result: Promise<unknown>;
+};
 
 /** A session of this process. */
 export class OpenSession<Output> implements Session<Output> {
@@ -90,11 +95,17 @@ export class OpenSession<Output> implements Session<Output> {
   }
   get pending(): Pending | null {
     const { spec } = this.#parts;
-    return this.#active ? askedNow(this.#state, spec) : pendingOf(this.#state, spec);
+    const ofRun = this.#active ? null : pendingOf(this.#state, spec);
+    if (ofRun) return ofRun;
+    // What the agents of a script wait for is decided here as well.
+    const approvals = this.#active
+      ? [...askedNow(this.#state, spec), ...this.#active.children.asking]
+      : this.#state.children.approvals;
+    return approvals.length > 0 ? { reason: 'awaiting-approval', approvals } : null;
   }
 
   get resumable(): boolean {
-    if (this.pending || this.#state.paused) return true;
+    if (pendingOf(this.#state, this.#parts.spec) || this.#state.paused) return true;
     return this.#state.transcript.messages.at(-1)?.role === 'user';
   }
 
@@ -120,20 +131,24 @@ export class OpenSession<Output> implements Session<Output> {
     if (!call) return this.#checkLate(callId);
     const { spec } = this.#parts;
     const { input } = toDecision(decision);
-    const checked = input === undefined ? undefined : await spec.tools.get(call.tool)?.check(input);
+    const asking = call.session === undefined ? spec : specNamed(spec, call.agent);
+    const checked = input === undefined ? undefined : await asking?.tools.get(call.tool)?.check(input);
     if (checked && !checked.ok)
       throw new ConfigError('input', `the changed input does not fit "${call.tool}":\n${checked.message}`);
     await this.decide(call, decision);
   }
 
-  /** Keeps a decision, once. */
-  decide({ callId, tool }: { callId: string; tool: string }, decision: ApprovalDecision): Promise<void> {
-    const earlier = this.#deciding.get(callId);
+  /** Keeps a decision, once: in the session of the subagent whose call it is, where it is one. */
+  decide(call: Decided, decision: ApprovalDecision): Promise<void> {
+    const { callId, tool, session } = call;
+    const key = `${session ?? ''} ${callId}`;
+    const earlier = this.#deciding.get(key);
     if (earlier) return earlier;
-    const kept = this.#keep({ type: 'approval', callId, tool, ...toDecision(decision) });
-    const forget = (): void => void this.#deciding.delete(callId);
+    const entry = { type: 'approval', callId, tool, ...toDecision(decision) } as const;
+    const kept = session === undefined ? this.#keep(entry) : this.#keepInChild(session, call, entry);
+    const forget = (): void => void this.#deciding.delete(key);
     kept.then(forget, forget);
-    this.#deciding.set(callId, kept);
+    this.#deciding.set(key, kept);
     return kept;
   }
 
@@ -186,6 +201,28 @@ export class OpenSession<Output> implements Session<Output> {
     );
   }
 
+  /** Its unfinished children belong to the session that it was loaded from: here they are lost. */
+  async leaveChildren(): Promise<void> {
+    const { unfinished } = this.#state.children;
+    if (unfinished.length === 0 || this.damage) return;
+    await this.#append(
+      unfinished.map(({ callId, childRunId, child, session, background }) => ({
+        type: 'child-end',
+        callId,
+        childRunId,
+        child,
+        session,
+        outcome: 'stopped',
+        lost: true,
+        steps: [],
+        children: 0,
+        ...(background && {
+          content: `What became of the background subagent "${child}" is not known here.`,
+        }),
+      })),
+    );
+  }
+
   announce(): this {
     openSessions.add(this);
     return this;
@@ -204,13 +241,23 @@ export class OpenSession<Output> implements Session<Output> {
   ): Promise<OpenSession<Output>> {
     const { store, journal, spec } = this.#parts;
     const stamp = { runId: spec.seams.id('run'), agent: spec.name, at: spec.seams.now() };
-    const copied = await copyInto(store, id, firstOf(journal.read(), at), (seq) => ({
+    const { unfinished } = (await foldOf(firstOf(journal.read(), at))).children;
+    const children = await forkChildren(store, unfinished, id, spec.seams);
+    const last = (seq: number): Entry => ({
       type: 'fork',
       from: this.id,
       entries: at,
+      ...(children.length > 0 && { children }),
       seq,
       ...stamp,
-    }));
+    });
+    let copied: Journal;
+    try {
+      copied = await copyInto(store, id, firstOf(journal.read(), at), last);
+    } catch (error) {
+      await dropCopies(store, children);
+      throw error;
+    }
     try {
       const fork = new OpenSession<Output>({ ...this.#parts, id, journal: copied });
       await fork.load();
@@ -218,6 +265,7 @@ export class OpenSession<Output> implements Session<Output> {
       return fork.announce();
     } catch (error) {
       await discard(store, id, copied);
+      await dropCopies(store, children);
       throw error;
     }
   }
@@ -328,7 +376,7 @@ export class OpenSession<Output> implements Session<Output> {
   /** A second answer is no mistake. Anything else that nobody asked is. */
   #checkLate(callId: string): void {
     const record = this.#state.callOf({ id: callId } as ToolUseBlock);
-    if (this.#state.wasDecided(callId)) return;
+    if (this.#state.wasDecided(callId) || this.#state.children.wasDecided(callId)) return;
     const why =
       record.asked && !record.started ? 'has waited too long and counts as denied' : 'waits for no decision';
     throw new ConfigError('callId', `the call ${JSON.stringify(callId)} ${why}. See session.pending.`);
@@ -341,6 +389,26 @@ export class OpenSession<Output> implements Session<Output> {
       await active.result.catch(() => {});
     }
     await this.#append([entry]);
+  }
+
+  /** Keeps a decision where the child will find it: through its run, or in its journal. */
+  async #keepInChild(
+    session: string,
+    { agent }: Pick<Decided, 'agent'>,
+    entry: Extract<NewEntry, { type: 'approval' }>,
+  ): Promise<void> {
+    for (let active = this.#active; active; active = this.#active) {
+      if (await active.children.find(session)?.keep(entry)) return;
+      // It rests already, and so will its parents in a moment.
+      await active.result.catch(() => {});
+    }
+    const { store, spec } = this.#parts;
+    const written = this.#written.then(() =>
+      decideInSession(store, session, { ...entry, agent: agent ?? spec.name, at: spec.seams.now() }),
+    );
+    this.#written = written.catch(() => {});
+    await written;
+    await this.#append([{ ...entry, session }]);
   }
 
   /** Keeps entries outside a run, after all that were written before. */
@@ -357,6 +425,9 @@ export class OpenSession<Output> implements Session<Output> {
     return written;
   }
 }
+
+/** A call that was decided on. */
+type Decided = Pick<PendingApproval, 'callId' | 'tool' | 'session'> & { readonly agent?: string };
 
 function closed(id: string): ConfigError {
   return new ConfigError('session', `session "${id}" is closed.`);

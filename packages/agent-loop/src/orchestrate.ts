@@ -106,6 +106,7 @@ function startScript<T>(
   const result = follow({ signal }, run.root.halt, () => play(run, limits, script, loan?.after));
   return {
     result,
+    children: run.children,
     park: () =>
       run.root.halt.trip({ kind: 'parked', reason: 'the session was closed; run the script again to go on' }),
     keep: (entry: Parameters<typeof run.keep>[0]) => run.keep(entry),

@@ -3,6 +3,7 @@ import { RunError } from './errors.ts';
 import { checkOutput } from './output.ts';
 import type { PartialRunResult, RunResult } from './result.ts';
 import type { SessionState } from './session-state.ts';
+import { textOf } from './tally.ts';
 
 /**
  * The result of the latest run of a session, from its journal alone: nothing is run for it. Rejects with the RunError
@@ -12,7 +13,10 @@ export async function recordedResult(state: SessionState, spec: AgentSpec): Prom
   const { run } = state;
   const end = run?.end;
   if (!run || !end) throw new Error('The run has not ended: there is no result to read.');
-  const { text, turns, usage, cost, steps, reply } = run.tally;
+  const { turns, usage, cost, steps } = run.tally;
+  // A fork counts from its beginning, and goes on from the reply it was made at.
+  const reply = run.tally.reply ?? run.unanswered?.message ?? null;
+  const text = run.tally.text || (reply ? textOf(reply) : '');
   const known: PartialRunResult = {
     runId: run.runId,
     text,

@@ -5,7 +5,9 @@ import type { RequestParams } from './api.ts';
 import { CachePlanner } from './cache-planner.ts';
 import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
+import { Background } from './background.ts';
 import type { Children } from './children.ts';
+import { fanOut } from './fan-out.ts';
 import type { Halt } from './halt.ts';
 import type { Journal, JournalStore } from './journal.ts';
 import type { Lineage } from './lineage.ts';
@@ -60,6 +62,8 @@ export class RunState implements Parent {
   /** Those of the runs above this one. */
   readonly inherited: ReadonlySet<Gate>;
   readonly children: Children;
+  /** Those among them that it does not wait for. */
+  readonly background = new Background();
   readonly lineage: Lineage;
   readonly permissions: Permissions;
   readonly store: JournalStore | null;
@@ -89,7 +93,7 @@ export class RunState implements Parent {
     this.state = state;
     this.sessionId = sessionId;
     this.inherited = new Set(parts.parent?.gates);
-    this.gates = [...new Set([...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
+    this.gates = [...new Set([fanOut, ...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
     this.children = parts.children;
     this.lineage = parts.lineage;
     this.permissions = permissionsOf(spec, parts.parent?.permissions);

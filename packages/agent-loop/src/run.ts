@@ -3,6 +3,7 @@ import { messageOf, RunError } from './errors.ts';
 import { checkOutput } from './output.ts';
 import type { Outcome, PendingApproval, RunResult } from './result.ts';
 import { begin } from './begin.ts';
+import { awaitBackground, concludeBackground, endChildren, tellEnded } from './run-children.ts';
 import type { RunState } from './run-state.ts';
 import { type Decision, decide } from './stop.ts';
 import { takeTurn, type Turn } from './turn.ts';
@@ -46,6 +47,7 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
     const turn = run.tally.turns + (left ? 0 : 1);
     if (turn > limits.turns)
       return { outcome: 'turn-limit', reason: `limits.turns (${limits.turns}) is reached` };
+    if (!left) await tellEnded(run);
     const taken = left ?? (await takeTurn(run, turn));
     if (!taken) return haltedEnd(run);
     if (run.state.run?.closing) return closingEnd(run, taken);
@@ -57,7 +59,7 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
       case 'run-tools': {
         const undecided = await taken.batch.run();
         if (run.halt.reason) return haltedEnd(run);
-        if (undecided.length > 0) return { outcome: 'awaiting-approval', pending: undecided };
+        if (taken.batch.open) return awaitingEnd(run, undecided);
         break;
       }
       case 'ask-again':
@@ -69,7 +71,9 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
         );
         throw new RunError(decision.code, decision.message);
       case 'end': {
-        const end = await endOf(run, taken, decision, corrections);
+        const waited = await settleCalls(run, taken, decision);
+        if (waited === 'told') break;
+        const end = waited ?? (await endOf(run, taken, decision, corrections));
         if (end) return end;
         corrections += 1;
         break;
@@ -80,16 +84,39 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
   }
 }
 
-/** How a reply that ends the run ends it; null where the model is asked to correct its output. */
-async function endOf(
+/** The run pauses until decisions are given. Background children pause with it. */
+async function awaitingEnd(run: RunState, undecided: readonly PendingApproval[]): Promise<End> {
+  await concludeBackground(run);
+  if (run.halt.reason) return haltedEnd(run);
+  return { outcome: 'awaiting-approval', pending: [...undecided, ...run.state.children.approvals] };
+}
+
+/**
+ * What a reply that ends the run leaves: its calls, which are not run, and background children, which end before the run
+ * does. `told` where the model has heard of one, and is asked again.
+ */
+async function settleCalls(
   run: RunState,
-  { reply, batch }: Turn,
-  { outcome, reason: why }: Extract<Decision, { next: 'end' }>,
-  corrections: number,
-): Promise<End | null> {
+  { batch }: Turn,
+  { outcome }: Extract<Decision, { next: 'end' }>,
+): Promise<End | 'told' | null> {
   await batch.refuse(
     `This call was not run: the reply that asked for it was ${outcome === 'completed' ? 'final' : outcome}.`,
   );
+  if (outcome !== 'completed') return null;
+  const pending = await awaitBackground(run);
+  if (pending === 'told') return 'told';
+  if (pending === 'halted') return haltedEnd(run);
+  return pending && { outcome: 'awaiting-approval', pending };
+}
+
+/** How a reply that ends the run ends it; null where the model is asked to correct its output. */
+async function endOf(
+  run: RunState,
+  { reply }: Turn,
+  { outcome, reason: why }: Extract<Decision, { next: 'end' }>,
+  corrections: number,
+): Promise<End | null> {
   const details = reply.message.stop_details;
   if (outcome === 'refused') return { outcome, reason: details?.explanation ?? details?.category ?? null };
   if (outcome === 'truncated' && wasShortened(run))
@@ -136,7 +163,8 @@ function haltedEnd(run: RunState): End {
 }
 
 async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
-  const { outcome, reason = null, output = null, pending } = end;
+  const { outcome, output = null, pending } = end;
+  const reason = await leaveChildren(run, end);
   // A parked run has no end yet: that is how the next owner knows it for interrupted.
   if (run.halt.reason?.kind === 'parked' && outcome === 'stopped') await run.leave();
   else await run.record({ type: 'run-end', outcome, turns: run.tally.turns, reason });
@@ -153,13 +181,26 @@ async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
   };
 }
 
+/** A run takes its children with it. One that can be resumed leaves them to be resumed. Returns the reason, complete. */
+async function leaveChildren(run: RunState, { outcome, reason = null }: End): Promise<string | null> {
+  if (run.halt.reason?.kind === 'parked' || outcome === 'awaiting-approval') {
+    await run.children.settled();
+    return reason;
+  }
+  const cut = await endChildren(run, `the run that started it has ended (${outcome})`);
+  if (cut.length === 0) return reason;
+  return `${reason ?? outcome}; stopped with it in the background: ${cut.join(', ')}`;
+}
+
 /** Makes a RunError of what was thrown, with what is known of the run, and closes the journal with it. */
 async function fail(run: RunState, thrown: unknown): Promise<RunError> {
   const error = RunError.is(thrown)
     ? thrown
     : new RunError('config', `The run failed unexpectedly: ${messageOf(thrown)}`, { cause: thrown });
-  // Where the journal itself failed there is nothing left to close.
-  if (error.code !== 'journal') {
+  // Where the journal itself failed there is nothing left to close. Its children were left with it.
+  if (error.code === 'journal') await run.children.settled();
+  else {
+    await endChildren(run, 'the run that started it has failed').catch(() => {});
     await run
       .record({
         type: 'run-end',

@@ -15,13 +15,13 @@ export function pendingOf(state: SessionState, spec: AgentSpec): Pending | null 
   const begun = run.unanswered || run.inFlight || state.paused;
   if (!begun && state.transcript.messages.at(-1)?.role !== 'user') return null;
   const reason = run.ended === null ? 'interrupted' : 'awaiting-approval';
-  return { reason, approvals: listed(state, spec, (call) => isUndecided(call, state, spec)) };
+  const own = listed(state, spec, (call) => isUndecided(call, state, spec));
+  return { reason, approvals: [...own, ...state.children.approvals] };
 }
 
-/** The calls of a run under way that wait for a decision, or null. */
-export function askedNow(state: SessionState, spec: AgentSpec): Pending | null {
-  const approvals = listed(state, spec, (call) => waitsForApproval(state.callOf(call), spec));
-  return approvals.length > 0 ? { reason: 'awaiting-approval', approvals } : null;
+/** The calls of a run under way that wait for a decision, without those of its children. */
+export function askedNow(state: SessionState, spec: AgentSpec): readonly PendingApproval[] {
+  return listed(state, spec, (call) => waitsForApproval(state.callOf(call), spec));
 }
 
 /** Whether a decision can be given on a call that no run has in hand. */

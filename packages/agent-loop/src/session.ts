@@ -123,6 +123,7 @@ export async function loadSession<Output>(options: LoadOptions<Output>): Promise
     await session.load();
     // It is a copy already.
     await session.matchPrefix(onPrefixChange === 'refuse' ? 'refuse' : 'drop-thinking');
+    await session.leaveChildren();
     return session.announce();
   } catch (error) {
     await discard(store, id, journal);

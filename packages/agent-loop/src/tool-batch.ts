@@ -1,4 +1,5 @@
 import type { ToolUseBlock } from './api.ts';
+import { delegationOf } from './delegation.ts';
 import { decideInterrupted } from './interrupted-call.ts';
 import { LazyAbort } from './lazy-abort.ts';
 import type { PendingApproval } from './result.ts';
@@ -15,7 +16,9 @@ import {
   settle,
   type Undecided,
 } from './tool-call.ts';
+import { setScope } from './tool-scope.ts';
 import type { Tool, ToolAccess, ToolContext, ToolEffect } from './tool.ts';
+import type { Waiting } from './waiting.ts';
 
 interface BatchedCall {
   readonly block: ToolUseBlock;
@@ -39,6 +42,8 @@ interface BatchedCall {
   startedAt: number | undefined;
   /** The effect of the tool, once it has started. */
   effect: ToolEffect | undefined;
+  /** Whether it runs an agent, and so only waits for what that does. */
+  delegates: boolean;
   /** Whether its end is recorded. */
   ended: boolean;
   readonly abort: LazyAbort;
@@ -63,6 +68,7 @@ export class ToolBatch {
   #open!: () => void;
   readonly #gate: Promise<void>;
   #closed = false;
+  #undecided = 0;
 
   constructor(run: RunState, turn: number) {
     this.#run = run;
@@ -90,6 +96,7 @@ export class ToolBatch {
       conclude() {},
       startedAt: undefined,
       effect: undefined,
+      delegates: false,
       ended: false,
       abort: new LazyAbort(),
       stopTimer() {},
@@ -113,11 +120,19 @@ export class ToolBatch {
     if (this.#run.halt.reason) return undecided;
     for (const call of this.#calls) {
       const end = call.ended ? null : await call.done;
-      if (end?.state !== 'undecided') continue;
+      if (end?.state !== 'undecided' && end?.state !== 'held') continue;
+      this.#undecided += 1;
+      // What a subagent waits for is known by its own end.
+      if (end.state === 'held' || call.delegates) continue;
       const { id: callId, name: tool } = call.block;
       undecided.push({ callId, tool, input: end.input, agent: this.#run.spec.name });
     }
     return undecided;
+  }
+
+  /** Whether a call was left undecided: the run pauses with it. */
+  get open(): boolean {
+    return this.#undecided > 0;
   }
 
   /** Ends the calls that have not started without running them: `why` is what the model reads. Started ones are awaited. */
@@ -151,7 +166,9 @@ export class ToolBatch {
 
   /** Waits for all calls, but no longer than shortly after the run was stopped: then unfinished ones are marked. */
   async #settled(): Promise<void> {
-    const { halt } = this.#run;
+    const { halt, background } = this.#run;
+    // Where all calls wait for decisions, what a background child does next decides whether to go on waiting.
+    const leave = background.on(() => this.#concludeWaiting());
     const detach = halt.on(() => {
       for (const call of this.#calls) {
         if (!call.ended) call.abort.abort(new Error(halt.reason?.reason ?? 'stopped'));
@@ -162,12 +179,22 @@ export class ToolBatch {
       if (!halt.reason) return;
       // Tools that heed their signal get a moment to end by themselves, well inside the 100 ms a stop may take.
       if (this.#calls.some((call) => call.startedAt !== undefined && !call.ended)) await this.#run.grace();
+      await this.#childrenEnded();
       // A parked run leaves them open: whoever resumes it settles them by their effect.
       if (halt.reason.kind === 'parked') return;
       for (const call of this.#calls) await this.#end(call, unfinished(call));
     } finally {
       detach();
+      leave();
     }
+  }
+
+  /** Subagents were stopped with the run, and have ended by now or in a moment: their calls tell what they had found. */
+  async #childrenEnded(): Promise<void> {
+    const calls = this.#calls.filter((call) => call.delegates && !call.ended);
+    if (calls.length === 0) return;
+    await this.#run.children.settled();
+    await Promise.race([Promise.all(calls.map((call) => call.done)), this.#run.grace()]);
   }
 
   async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {
@@ -183,6 +210,8 @@ export class ToolBatch {
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
     if (!(await this.#admit(call))) return { state: 'held' };
+    // It only waits: a slot that it held could be the one that its own tools need.
+    if (delegationOf(decided.tool)) return this.#start(call, decided);
     return this.#run.limit(() => this.#start(call, decided));
   }
 
@@ -199,18 +228,29 @@ export class ToolBatch {
     this.#concludeWaiting();
     const given = known ?? (await Promise.race([decision, nobody]));
     call.waitsFor = null;
+    if (given) this.#run.waiting?.end();
     forget();
     return given ? applyDecision(this.#run, call.block, ready, given) : undecided;
   }
 
   /** Where every call is over or waits, nobody is left to wait for. A decision that is being written still counts. */
   #concludeWaiting(): void {
+    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision') || !this.#quiet) return;
+    void this.#run.flushed().then(() => {
+      if (!this.#quiet) return;
+      const conclude = (): void => {
+        if (this.#quiet) for (const call of this.#calls) call.conclude();
+      };
+      // Whoever started this run may have other work, during which decisions can come.
+      if (this.#run.waiting) this.#run.waiting.begin(conclude);
+      else conclude();
+    });
+  }
+
+  get #quiet(): boolean {
     const waits = ({ over, waitsFor }: BatchedCall): boolean =>
       over || waitsFor === 'decision' || (waitsFor !== null && !waitsFor.over);
-    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision') || !this.#calls.every(waits)) return;
-    void this.#run.flushed().then(() => {
-      if (this.#calls.every(waits)) for (const { conclude } of this.#calls) conclude();
-    });
+    return this.#run.background.quiet && this.#calls.every(waits);
   }
 
   /** Waits for the calls that this one may not run beside. False where one of them is left undecided. */
@@ -244,13 +284,14 @@ export class ToolBatch {
     );
   }
 
-  async #start(call: BatchedCall, ready: Ready): Promise<Settled | null> {
+  async #start(call: BatchedCall, ready: Ready): Promise<Settled | Undecided | null> {
     if (this.#over || call.ended) return null;
     const { block } = call;
     const { tool, given } = ready;
     const { seams } = this.#run;
     call.startedAt = seams.monotonic();
     call.effect = tool.effect;
+    call.delegates = delegationOf(tool) !== undefined;
     const ctx = this.#context(call);
     const { attempt, idempotencyKey } = ctx;
     await this.#run.record({
@@ -271,7 +312,10 @@ export class ToolBatch {
     }
     const ran = await this.#timed(call, ready, ctx);
     if (call.ended) return null;
+    if (ran.state === 'undecided') return ran;
     const stop = ran.outcome === 'error' ? this.#run.halt.reason : null;
+    // A subagent says itself how it was stopped.
+    if (stop && call.delegates && stop.kind !== 'parked') return this.#end(call, ran);
     // What a tool throws because it was told to stop says nothing about whether it took effect.
     if (stop) return stop.kind === 'parked' ? null : this.#end(call, unfinished(call));
     return this.#end(call, await review(this.#run, block, ready, ran));
@@ -280,7 +324,7 @@ export class ToolBatch {
   #context(call: BatchedCall): ToolContext {
     const { id: callId, name: tool } = call.block;
     const before = call.record?.started;
-    return {
+    const ctx: ToolContext = {
       get signal() {
         return call.abort.signal;
       },
@@ -295,10 +339,28 @@ export class ToolBatch {
         if (!call.ended) this.#run.tell({ type: 'tool-progress', callId, tool, message: String(message) });
       },
     };
+    setScope(ctx, { run: this.#run, waiting: this.#waitingOf(call) });
+    return ctx;
+  }
+
+  /** A call whose subagent waits for decisions waits for them itself. */
+  #waitingOf(call: BatchedCall): Waiting {
+    return {
+      begin: (conclude) => {
+        call.waitsFor = 'decision';
+        call.conclude = conclude;
+        this.#concludeWaiting();
+      },
+      end: () => {
+        if (call.waitsFor !== 'decision') return;
+        call.waitsFor = null;
+        this.#run.waiting?.end();
+      },
+    };
   }
 
   /** A tool that ignores its signal is not waited for: a timeout answers in its place. */
-  #timed(call: BatchedCall, ready: Ready, ctx: ToolContext): Promise<Settled> {
+  #timed(call: BatchedCall, ready: Ready, ctx: ToolContext): Promise<Settled | Undecided> {
     const work = execute(ready, ctx);
     const { timeoutMs } = ready.tool;
     if (timeoutMs === undefined) return work;

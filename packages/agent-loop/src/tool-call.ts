@@ -170,7 +170,12 @@ function denial(reason: string | undefined): string {
   return reason === undefined || reason === '' ? 'This call was denied.' : `This call was denied: ${reason}`;
 }
 
-/** Thrown by a stand-in for a tool that knows how the call ended: a replay. */
+/** Thrown by a tool whose work goes on later: it waits for decisions, or was left with its run. The call stays open. */
+export class LeftOpen extends Error {
+  override readonly name = 'LeftOpen';
+}
+
+/** Thrown by a tool that knows how the call ended: a replay, or a subagent. */
 export class ServedEnd extends Error {
   override readonly name = 'ServedEnd';
   readonly end: Settled;
@@ -182,11 +187,12 @@ export class ServedEnd extends Error {
 }
 
 /** Runs a tool. Everything it throws becomes a result. */
-export async function execute({ tool, input }: Ready, ctx: ToolContext): Promise<Settled> {
+export async function execute({ tool, input }: Ready, ctx: ToolContext): Promise<Settled | Undecided> {
   try {
     return settle('ok', shapeOutput(await tool.run(input, ctx), tool.maxResultBytes));
   } catch (error) {
     if (error instanceof ServedEnd) return error.end;
+    if (error instanceof LeftOpen) return { state: 'undecided', input };
     return settle('error', errorContent(error, tool));
   }
 }
