@@ -145,6 +145,22 @@ describe('overspend is zero', () => {
   });
 });
 
+/** Sessions that were opened, the dead ones too: nothing of them stays. */
+class Opened {
+  readonly #sessions: Session[] = [];
+
+  async open(options: Parameters<typeof openSession>[0]): Promise<Session> {
+    const session = (await openSession(options)) as Session;
+    this.#sessions.push(session);
+    return session;
+  }
+
+  close(): void {
+    // One that is dead never answers.
+    for (const session of this.#sessions) void session.close();
+  }
+}
+
 /** A store whose budgets die with a process, too. */
 function mortalBudgets(store: BudgetStore, life: Life): BudgetStore {
   return { updateBudget: (id, change) => life.step(() => store.updateBudget(id, change)) };
@@ -163,6 +179,7 @@ describe('over crashes', () => {
         const random = randomFrom(seed + 5000 + trial);
         const emulator = worstServer(random);
         const kept = memoryStore();
+        const opened = new Opened();
         const usd = 0.1 + random();
         const begin = async (session: Session, index: number): Promise<unknown> => {
           if (session.pending) return session.resume();
@@ -176,7 +193,7 @@ describe('over crashes', () => {
           const agents = agentsWith(emulator, budget);
           const work = Promise.allSettled(
             Array.from({ length: SESSIONS }, async (_, index) => {
-              const session = await openSession({
+              const session = await opened.open({
                 agent: agents[index % 3] as Agent,
                 store,
                 id: `s${index}`,
@@ -209,6 +226,7 @@ describe('over crashes', () => {
       // It fails now and then, but never so that the run does.
       const emulator = worstServer(() => (random() < 0.2 ? 0.15 : 0.5), Infinity);
       const kept = memoryStore();
+      const opened = new Opened();
       const usd = 0.05 + random() * 0.2;
       for (let lives = 0; ; lives += 1) {
         const life = new Life();
@@ -226,13 +244,14 @@ describe('over crashes', () => {
           seams,
         });
         const work = async (): Promise<boolean> => {
-          const session = await openSession({ agent, store: mortalStore(kept, life, crash), id: 's' });
+          const session = await opened.open({ agent, store: mortalStore(kept, life, crash), id: 's' });
           if (session.pending) await session.resume().catch(() => {});
           else if (session.messages.length === 0) await session.run('Go.').catch(() => {});
           return true;
         };
         if (await Promise.race([life.died.then(() => false), work()])) break;
       }
+      opened.close();
       expect(emulator.bill.usd).toBeLessThanOrEqual(usd);
     }
   });
