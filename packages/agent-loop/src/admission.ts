@@ -1,7 +1,9 @@
 import type { Message } from './api.ts';
+import type { Spend } from './budget-book.ts';
 import type { LostReply } from './lost-reply.ts';
 import type { RunState } from './run-state.ts';
-import type { ModelRequest, RunRecord } from './session-state.ts';
+import type { RunSpend } from './run-spend.ts';
+import type { ModelRequest } from './session-state.ts';
 
 /** A request that is ready to be sent. */
 export interface Candidate {
@@ -23,8 +25,10 @@ export interface AttemptWatch {
   failed(): void;
 }
 
-/** Leave to send one request. One of its methods is called, once. None of them may throw. */
+/** Leave to send one request. One of its methods but `begun` is called, once. None of them may throw. */
 export interface Permit {
+  /** The reply has begun to come: what the request wrote to the cache can be read. */
+  begun?(): void;
   /** See every try of the request. */
   readonly attempts?: readonly AttemptWatch[];
   /** What is reserved for the request: the most it can use. USD where money is limited, otherwise null. */
@@ -51,11 +55,20 @@ export interface Refusal {
 /** What a request passes before it is recorded and sent: a budget that reserves its worst case, a governor that makes it wait. */
 export interface Gate {
   admit(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal>;
-  /**
-   * A run of an earlier process goes on (`resumed`), or is given up: what it has used and reserved is in its record. `run`
-   * is null where it is a child's that is over, of which its parent did not know yet.
-   */
-  recall?(run: RunState | null, record: RunRecord, resumed: boolean): void | Promise<void>;
+  /** A run that an earlier process began goes on, or is given up: what it has used and reserved has to be known first. */
+  recall?(left: LeftBehind): void | Promise<void>;
+}
+
+/** What an earlier process has left of a run. */
+export interface LeftBehind {
+  readonly runId: string;
+  readonly spend: RunSpend;
+  /** Whether it goes on. Otherwise it is given up. */
+  readonly resumed: boolean;
+  /** Whether the gate is that of a run above this one. */
+  readonly inherited: boolean;
+  /** What its unfinished children have used beside. */
+  readonly ofChildren: () => Promise<Spend>;
 }
 
 /**
@@ -92,6 +105,7 @@ async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Ref
     throw error;
   }
   return {
+    begun: () => granted.forEach((permit) => permit.begun?.()),
     worst: dearest(granted),
     attempts: granted.flatMap(({ attempts = [] }) => attempts),
     settle: (reply) => granted.forEach((permit) => permit.settle(reply)),

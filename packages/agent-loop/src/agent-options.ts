@@ -96,6 +96,7 @@ const DEFAULT_LIMITS: Limits = {
   children: 50,
 };
 const DEFAULT_MAX_TOKENS = 32_000;
+const DEFAULT_ACCOUNT = {};
 
 const OPTIONS: readonly (keyof AgentOptions)[] = [
   'name',
@@ -177,6 +178,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     budget: options.budget,
     cache: toCacheSettings(options.cache),
     seams,
+    account: client ?? DEFAULT_ACCOUNT,
     client: clientOnFirstUse(client),
     params: once(() => toParams(options, definitions, output)),
   });

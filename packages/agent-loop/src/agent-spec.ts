@@ -58,6 +58,8 @@ export interface AgentSpec {
   readonly budget: Budget | undefined;
   readonly cache: CacheSettings;
   readonly seams: Seams;
+  /** Stands for whoever pays: agents of one client share what is cached. Those without a client share one. */
+  readonly account: object;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;
   /** The request's fields but for the transcript: the same object for every request. */

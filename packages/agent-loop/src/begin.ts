@@ -1,9 +1,10 @@
 import type { ContentBlockParam } from './api.ts';
+import type { Spend } from './budget-book.ts';
+import { spendOfUnfinished } from './child-spend.ts';
 import { lossOf } from './close-child.ts';
-import { recall } from './recall.ts';
 import { closeChildren, resumeBackground } from './run-children.ts';
 import type { RunState } from './run-state.ts';
-import type { SessionState } from './session-state.ts';
+import type { RunRecord, SessionState } from './session-state.ts';
 import { settle } from './tool-call.ts';
 import { ToolBatch } from './tool-batch.ts';
 import type { Turn } from './turn.ts';
@@ -35,6 +36,14 @@ export async function begin(
     batch.add(block, broken, state.callOf(block));
   }
   return { reply, batch };
+}
+
+/** What an earlier process has used and reserved for a run is counted before anything else is. */
+async function recall(run: RunState, record: RunRecord, resumed: boolean): Promise<void> {
+  const { runId, spend } = record;
+  const ofChildren = (): Promise<Spend> => spendOfUnfinished(run.store, run.state, spend, runId);
+  for (const gate of run.gates)
+    await gate.recall?.({ runId, spend, resumed, inherited: run.inherited.has(gate), ofChildren });
 }
 
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */

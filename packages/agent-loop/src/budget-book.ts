@@ -67,7 +67,7 @@ export class BudgetBook {
     if (window <= this.#window) return;
     const isFirst = this.#window === '';
     this.#window = window;
-    // What was added before the first window is of that one: what an earlier process has spent on the run.
+    // What was counted before any window was named is of the first.
     if (isFirst) return;
     this.#spent = this.#lost = this.#reserved = NOTHING;
     this.#open.clear();

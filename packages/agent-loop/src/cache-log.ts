@@ -122,7 +122,7 @@ export class CacheLog {
     if (!request || (read > 0 && read >= (before?.cached ?? 0))) return { written, read, miss: null };
     const tokens = usage.input_tokens + written + read;
     const last = before && { ...before, lifetimeMs: lifetimeMs(before.ttl) };
-    return { written, read, miss: whyMissed({ before: last, request, model, tokens }) };
+    return { written, read, miss: whyMissed({ before: last, request, model, tokens, written }) };
   }
 
   #applyReply({ message }: ReplyEvent): void {

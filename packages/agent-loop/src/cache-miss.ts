@@ -32,11 +32,12 @@ interface Missed {
   readonly request: CachedRequest;
   readonly model: string;
   readonly tokens: number;
+  readonly written: number;
 }
 
 /** Names the reason for a miss, by comparing a request with the one before: the first in prefix order. */
-export function whyMissed({ before, request, model, tokens }: Missed): CacheMiss {
-  if (tokens < cacheMinimum(model)) return 'too-short';
+export function whyMissed({ before, request, model, tokens, written }: Missed): CacheMiss {
+  if (written === 0 && tokens < cacheMinimum(model)) return 'too-short';
   const changed = before && changedPart(before, request, model);
   if (before && before.cached > 0) {
     if (changed) return changed;

@@ -10,7 +10,7 @@ import { haltOfChild, type Parent } from './parent.ts';
 import { recordedResult } from './recorded-result.ts';
 import type { RunResult } from './result.ts';
 import { prefixNews } from './session-prefix.ts';
-import { type RunRecord, SessionState } from './session-state.ts';
+import { SessionState } from './session-state.ts';
 import { prepared, type StartedRun, startRun } from './start-run.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -91,23 +91,15 @@ async function reenter(parent: Parent, task: ChildTask, known: ChildRecord): Pro
     if (over && !run?.end) throw new ChildLost('its session is not here, or did not end');
     if (run?.end && (isOver(run.end.outcome) || !canGoOn(opened.state, run.end.outcome))) {
       const ended = await recorded(opened.state, task.spec);
-      if (known.end === null) await recallEnded(parent, run);
       if (!over) await keepEnd(parent, task, { ...opened, session, childRunId: run.runId }, ended, 0);
       return ended;
     }
     // What goes on after an end is another run, but for one that waited. That of a fork has an id of its own.
     const ended = run?.end && run.end.outcome !== 'awaiting-approval';
-    if (ended && known.end === null) await recallEnded(parent, run);
     const next = ended ? task.spec.seams.id('run') : (run?.runId ?? childRunId);
     await keepStart(parent, task, { session, childRunId: next, resumed: run !== null });
     return carryOn(parent, { ...task, input }, { ...opened, session, childRunId: next });
   });
-}
-
-/** What a run has used counts for the limits of those above, also where its end was not kept there. */
-async function recallEnded({ gates, recalled }: Parent, run: RunRecord): Promise<void> {
-  if (recalled) return;
-  for (const gate of gates) await gate.recall?.(null, run, true);
 }
 
 interface OpenChild {
@@ -225,7 +217,7 @@ async function keepEnd(
     outcome,
     steps: [...state.total.steps],
     lostUsd: state.total.lostUsd,
-    ...(state.run && { spend: state.run.spend.asChild }),
+    ...(state.spend.told && { counted: state.spend.told }),
     children: Math.max(started, state.children.startedBy(childRunId)),
     ...(waits && { approvals: approvals.map((approval) => ({ session, ...approval })) }),
     ...(background && !waits && { content: background(ended) }),

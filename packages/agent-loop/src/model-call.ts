@@ -7,6 +7,7 @@ import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts'
 import type { RunState } from './run-state.ts';
 import { sendRequest } from './send-request.ts';
 import type { ModelRequest } from './session-state.ts';
+import { describeCost, type TraceSpan } from './trace-span.ts';
 
 /** A whole reply. */
 export interface Reply {
@@ -30,14 +31,21 @@ export function callModel(
   run: RunState,
   request: ModelRequest,
   listener: ReplyListener,
-  attempts: readonly AttemptWatch[] = [],
+  { begun = () => {}, attempts = [] }: Watching = {},
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    new ModelCall(run, request, { listener, attempts, resolve, reject }).begin();
+    new ModelCall(run, request, { listener, attempts, begun, resolve, reject }).begin();
   });
 }
 
-interface CallParts {
+/** Who is told of the request before its reply is whole. */
+interface Watching {
+  /** The first event of the reply is there. */
+  readonly begun?: () => void;
+  readonly attempts?: readonly AttemptWatch[] | undefined;
+}
+
+interface CallParts extends Required<Watching> {
   readonly listener: ReplyListener;
   readonly attempts: readonly AttemptWatch[];
   readonly resolve: (reply: Reply) => void;
@@ -56,6 +64,7 @@ class ModelCall {
   #lastBytesAt: number;
   #firstTokenMs = 0;
   #requestId: string | null = null;
+  #span: TraceSpan | undefined;
   /** Whether headers have come. Until then the SDK waits and retries by its own rules. */
   #streaming = false;
   #suspected = false;
@@ -92,6 +101,7 @@ class ModelCall {
     const { seams } = this.#run;
     const sent = await sendRequest(this.#run, this.#request, this.#connection.signal, this.#parts.attempts);
     this.#requestId = sent.response.headers.get('request-id');
+    this.#span = sent.span;
     this.#streaming = true;
     this.#lastContentAt = this.#lastBytesAt = seams.monotonic();
     await readReply(
@@ -104,10 +114,12 @@ class ModelCall {
   #take(event: StreamEvent): void {
     if (this.#over || !this.#builder.accept(event)) return;
     this.#lastContentAt = this.#run.seams.monotonic();
+    if (event.type === 'message_start') this.#parts.begun();
     if (this.#firstTokenMs === 0 && event.type === 'content_block_start')
       this.#firstTokenMs = this.#lastContentAt - this.#startedAt;
     if (event.type !== 'message_stop') return;
     this.#whole = true;
+    if (this.#span) describeCost(this.#run, this.#span, this.#builder.finish().message);
     this.#linger();
   }
 

@@ -17,8 +17,6 @@ export interface Parent {
   readonly state: SessionState;
   /** What every request of the tree passes. */
   readonly gates: readonly Gate[];
-  /** Whether its gates know what its children used under earlier processes. */
-  readonly recalled?: boolean;
   /** Stops its children with it. */
   readonly halt: Halt;
   readonly lineage: Lineage;

@@ -8,13 +8,14 @@ import type { RunState } from './run-state.ts';
 /** What a reply costs, as its entry keeps it: by the prices of this moment, for good. */
 export function priceFields(run: RunState, message: Message): PriceFields {
   const { amount, byModel, saved } = run.spec.pricing.priceOfReply(message, run.seams.now());
-  const price = { usd: usdOf(amount), savedUsd: usdOf(saved) };
+  const { miss } = run.state.cache.factsOf(message);
+  const price = { usd: usdOf(amount), savedUsd: usdOf(saved), ...(miss && { cacheMiss: miss }) };
   if ([...byModel.keys()].every((model) => model === message.model)) return price;
   const parts = [...byModel].map(([model, part]) => [model, usdOf(part)] as const);
   return { ...price, usdByModel: Object.fromEntries(parts) };
 }
 
-type PriceFields = Pick<ReplyEvent, 'usd' | 'usdByModel' | 'savedUsd'>;
+type PriceFields = Pick<ReplyEvent, 'usd' | 'usdByModel' | 'savedUsd' | 'cacheMiss'>;
 
 /** What the last reply of a run cost, once it is folded. */
 export function costOfLast({ runId, tally }: RunState): ReplyCost | undefined {

@@ -7,6 +7,7 @@ import { messageOf, RunError } from './errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from './events.ts';
 import { Background } from './background.ts';
 import type { Children } from './children.ts';
+import { fanOut } from './fan-out.ts';
 import type { Halt } from './halt.ts';
 import type { Journal, JournalStore } from './journal.ts';
 import type { Lineage } from './lineage.ts';
@@ -58,9 +59,8 @@ export class RunState implements Parent {
   readonly state: SessionState;
   readonly sessionId: string | null;
   readonly gates: readonly Gate[];
-  /** The run that it is a child of. */
-  readonly parent: Parent | null;
-  readonly recalled = true;
+  /** Those of the runs above this one. */
+  readonly inherited: ReadonlySet<Gate>;
   readonly children: Children;
   /** Those among them that it does not wait for. */
   readonly background = new Background();
@@ -92,8 +92,8 @@ export class RunState implements Parent {
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
-    this.gates = [...new Set([...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
-    this.parent = parts.parent ?? null;
+    this.inherited = new Set(parts.parent?.gates);
+    this.gates = [...new Set([fanOut, ...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
     this.children = parts.children;
     this.lineage = parts.lineage;
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
@@ -194,14 +194,10 @@ export class RunState implements Parent {
 
   /** Waits for work that ends by itself, but no longer than that moment. */
   graceFor(work: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.seams.timer(GRACE_MS, resolve);
-      const done = (): void => {
-        cancel();
-        resolve();
-      };
-      work.then(done, done);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.seams.timer(GRACE_MS, resolve);
+    const over = work.then(cancel, cancel);
+    return Promise.race([promise, over]);
   }
 
   /** What is known of the run now. */

@@ -40,7 +40,8 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       throw error;
     }
     try {
-      const reply = await callModel(run, request, listenTo(run, batch), permit.attempts);
+      const watching = { begun: () => permit.begun?.(), attempts: permit.attempts };
+      const reply = await callModel(run, request, listenTo(run, batch), watching);
       permit.settle(reply.message);
       return await keep(run, turn, reply, batch);
     } catch (error) {

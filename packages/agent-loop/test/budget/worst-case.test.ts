@@ -164,7 +164,7 @@ describe('what is reserved', () => {
     system: text,
     input: fc.array(part, { minLength: 1, maxLength: 4 }),
     results: fc.array(fc.array(part, { minLength: 1, maxLength: 3 }), { maxLength: 4 }),
-    cache: fc.constantFrom('auto', '1h', 'off'),
+    cache: fc.constantFrom('auto' as const, '1h' as const, 'off' as const),
     output: fc.constantFrom('modest', 'all'),
     withTool: fc.boolean(),
   });
@@ -194,10 +194,10 @@ describe('what is reserved', () => {
           tools: withTool ? [look] : [],
           maxTokens: 2000,
           budget: createBudget({ usd: 1000 }),
-          cache: cache as 'auto',
+          cache,
         });
         const reserved: { usd: number | null; tokens: number }[] = [];
-        const stream = agent.stream(input as never);
+        const stream = agent.stream(input);
         for await (const event of stream) {
           if (event.type === 'request' && event.reserved) reserved.push(event.reserved);
         }

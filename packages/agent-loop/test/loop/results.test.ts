@@ -118,6 +118,7 @@ test('a result holds all of the run: text, turns, messages, usage, steps and cos
         usage: second,
         usd: null,
         savedUsd: null,
+        cacheMiss: 'too-short',
         lost: false,
         startedAt: requests[1]?.at,
         durationMs: 0,

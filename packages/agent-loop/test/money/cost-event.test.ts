@@ -43,7 +43,7 @@ test('a cost event comes right after every reply, and adds up to the cost of the
       usd: 0.00127,
       totalUsd: 0.00127,
       usage: first?.usage,
-      cache: { written: 300, read: 0, savedUsd: -0.00045, miss: null },
+      cache: { written: 300, read: 0, savedUsd: -0.00045, miss: 'first-request' },
     }),
     expect.objectContaining({
       turn: 2,

@@ -108,7 +108,7 @@ function taskOf({ body }: EmulatedRequest): string {
   const content = body.messages[0]?.content;
   if (typeof content === 'string') return content;
   const first = content?.[0];
-  return first?.type === 'text' ? (first.text as string) : '';
+  return first?.type === 'text' ? first.text : '';
 }
 
 interface Surroundings {

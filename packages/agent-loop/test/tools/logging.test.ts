@@ -57,7 +57,7 @@ describe('a pino logger', () => {
       model: 'claude-sonnet-5-5',
       stopReason,
       usage: expect.objectContaining({ service_tier: 'standard' }) as unknown,
-      cache: { written: 0, read: 0, savedUsd: 0, miss: null },
+      cache: { written: 0, read: 0, savedUsd: 0, miss: 'too-short' },
       usd,
       totalUsd,
       userId: 'user-7',
