@@ -3,6 +3,7 @@ import { scenario as deltas } from './deltas.ts';
 import { scenario as eager } from './eager.ts';
 import { scenario as firstReply } from './first-reply.ts';
 import { scenario as fleet } from './fleet.ts';
+import { scenario as governor } from './governor.ts';
 import { scenario as imports } from './imports.ts';
 import { scenario as money } from './money.ts';
 import { scenario as packages } from './packages.ts';
@@ -22,6 +23,7 @@ export const scenarios: readonly Scenario[] = [
   parallel,
   eager,
   fleet,
+  governor,
   imports,
   firstReply,
   types,
