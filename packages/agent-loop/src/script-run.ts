@@ -1,5 +1,7 @@
 import type { Gate } from './admission.ts';
 import type { Budget } from './budget.ts';
+import type { Spend } from './budget-book.ts';
+import { spendOfUnfinished } from './child-spend.ts';
 import { Children } from './children.ts';
 import { ConfigError, messageOf, RunError } from './errors.ts';
 import type { AgentEvent, NewEntry } from './events.ts';
@@ -8,6 +10,7 @@ import { Lineage } from './lineage.ts';
 import { permissionsOf } from './permissions.ts';
 import { Recorder } from './recorder.ts';
 import type { PartialRunResult } from './result.ts';
+import { RunSpend } from './run-spend.ts';
 import type { ScriptOutcome, StepKind } from './script-entries.ts';
 import { Scope } from './script-scope.ts';
 import type { ScriptRecord, StepRecord } from './script-state.ts';
@@ -109,8 +112,15 @@ export class ScriptRun {
     return this.#over;
   }
 
+  /** Begins: what earlier runs of it have used counts from here on. */
   async start(): Promise<void> {
     await this.record({ type: 'script-start', ...(this.#resumed && { resumed: true }) });
+    const { runId, state } = this;
+    const spend = this.known?.spend ?? new RunSpend();
+    const ofChildren = (): Promise<Spend> =>
+      spendOfUnfinished(this.session?.store ?? null, state, spend, runId);
+    for (const gate of this.gates)
+      await gate.recall?.({ runId, spend, resumed: true, inherited: false, ofChildren });
   }
 
   /** Keeps an entry, then tells it. Where it cannot be kept the script is stopped: RunError `journal`. */
