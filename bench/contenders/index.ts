@@ -36,6 +36,10 @@ export const contenders = {
   },
   pawl: { label: 'pawl', load: async () => (await import('./pawl.ts')).pawl },
   'pawl-stream': { label: 'pawl, events read', load: async () => (await import('./pawl.ts')).pawlStream },
+  'pawl-governor': {
+    label: 'pawl, governor',
+    load: async () => (await import('./pawl.ts')).pawlGovernor,
+  },
   'pawl-session': {
     label: 'pawl session in files',
     load: async () => (await import('./pawl.ts')).pawlSession,

@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createAgent, createBudget, defineTool, openSession } from '@pawl/agent-loop';
-import type { AgentOptions, Tool } from '@pawl/agent-loop';
+import { createAgent, createBudget, createGovernor, defineTool, openSession } from '@pawl/agent-loop';
+import type { AgentOptions, Governor, Tool } from '@pawl/agent-loop';
 import { fileStore } from '@pawl/stores/file';
 import { maxTokens } from '../contender.ts';
 import type { BenchTool, Contender, Task } from '../contender.ts';
@@ -35,6 +35,16 @@ function agentOf(task: Task, more: Partial<AgentOptions> = {}) {
 export const pawl: Contender = {
   async run(task) {
     return (await agentOf(task).run(task.prompt)).text;
+  },
+};
+
+let governor: Governor | undefined;
+
+/** Our loop, all agents with the same governor. */
+export const pawlGovernor: Contender = {
+  async run(task) {
+    governor ??= createGovernor();
+    return (await agentOf(task, { governor }).run(task.prompt)).text;
   },
 };
 
