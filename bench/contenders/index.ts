@@ -48,8 +48,12 @@ export const contenders = {
     label: 'pawl without prices',
     load: async () => (await import('./pawl.ts')).pawlUnpriced,
   },
+  'pawl-limit': {
+    label: 'pawl with a limit of money',
+    load: async () => (await import('./pawl.ts')).pawlLimit,
+  },
   'pawl-budget': {
-    label: 'pawl with a limit of money and a budget',
+    label: 'pawl with a limit of money and a shared budget',
     load: async () => (await import('./pawl.ts')).pawlBudget,
   },
   'pawl-global-fetch': {

@@ -76,6 +76,13 @@ export const pawlUnpriced: Contender = {
   },
 };
 
+/** Our loop below a limit of money: every request is admitted by it. */
+export const pawlLimit: Contender = {
+  async run(task) {
+    return (await agentOf(task, { limits: { usd: 1_000 } }).run(task.prompt)).text;
+  },
+};
+
 /** Our loop below a limit of money and a budget that others could share: every request is admitted by both. */
 export const pawlBudget: Contender = {
   async run(task) {
