@@ -4,7 +4,9 @@ import { scenario as deltas } from './deltas.ts';
 import { scenario as eager } from './eager.ts';
 import { scenario as firstReply } from './first-reply.ts';
 import { scenario as fleet } from './fleet.ts';
+import { scenario as governor } from './governor.ts';
 import { scenario as imports } from './imports.ts';
+import { scenario as money } from './money.ts';
 import { scenario as packages } from './packages.ts';
 import { scenario as parallel } from './parallel.ts';
 import { scenario as sessions } from './sessions.ts';
@@ -17,11 +19,13 @@ export const scenarios: readonly Scenario[] = [
   steps,
   sessions,
   caching,
+  money,
   deltas,
   toolInput,
   parallel,
   eager,
   fleet,
+  governor,
   imports,
   firstReply,
   types,

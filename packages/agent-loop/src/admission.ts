@@ -1,7 +1,9 @@
 import type { Message } from './api.ts';
+import type { Spend } from './budget-book.ts';
 import type { LostReply } from './lost-reply.ts';
 import type { RunState } from './run-state.ts';
-import type { ModelRequest, RunRecord } from './session-state.ts';
+import type { RunSpend } from './run-spend.ts';
+import type { ModelRequest } from './session-state.ts';
 
 /** A request that is ready to be sent. */
 export interface Candidate {
@@ -53,8 +55,20 @@ export interface Refusal {
 /** What a request passes before it is recorded and sent: a budget that reserves its worst case, a governor that makes it wait. */
 export interface Gate {
   admit(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal>;
-  /** A run of an earlier process goes on (`resumed`), or is given up: what it has used and reserved is in its record. */
-  recall?(run: RunState, record: RunRecord, resumed: boolean): void | Promise<void>;
+  /** A run that an earlier process began goes on, or is given up: what it has used and reserved has to be known first. */
+  recall?(left: LeftBehind): void | Promise<void>;
+}
+
+/** What an earlier process has left of a run. */
+export interface LeftBehind {
+  readonly runId: string;
+  readonly spend: RunSpend;
+  /** Whether it goes on. Otherwise it is given up. */
+  readonly resumed: boolean;
+  /** Whether the gate is that of a run above this one. */
+  readonly inherited: boolean;
+  /** What its unfinished children have used beside. */
+  readonly ofChildren: () => Promise<Spend>;
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { ContentBlockParam } from './api.ts';
+import type { Spend } from './budget-book.ts';
+import { spendOfUnfinished } from './child-spend.ts';
 import { lossOf } from './close-child.ts';
 import { closeChildren, resumeBackground } from './run-children.ts';
 import type { RunState } from './run-state.ts';
@@ -38,7 +40,10 @@ export async function begin(
 
 /** What an earlier process has used and reserved for a run is counted before anything else is. */
 async function recall(run: RunState, record: RunRecord, resumed: boolean): Promise<void> {
-  for (const gate of run.gates) await gate.recall?.(run, record, resumed);
+  const { runId, spend } = record;
+  const ofChildren = (): Promise<Spend> => spendOfUnfinished(run.store, run.state, spend, runId);
+  for (const gate of run.gates)
+    await gate.recall?.({ runId, spend, resumed, inherited: run.inherited.has(gate), ofChildren });
 }
 
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */

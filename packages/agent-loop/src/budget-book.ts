@@ -65,7 +65,10 @@ export class BudgetBook {
   /** Begins a new window where it is later than this one: a clock that is behind must not open an old one again. */
   turnTo(window: string): void {
     if (window <= this.#window) return;
+    const isFirst = this.#window === '';
     this.#window = window;
+    // What was counted before any window was named is of the first.
+    if (isFirst) return;
     this.#spent = this.#lost = this.#reserved = NOTHING;
     this.#open.clear();
   }

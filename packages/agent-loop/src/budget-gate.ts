@@ -1,14 +1,14 @@
-import type { Candidate, Gate, Permit, Refusal } from './admission.ts';
+import type { AttemptWatch, Candidate, Gate, LeftBehind, Permit, Refusal } from './admission.ts';
 import { type Amount, toUsd } from './amount.ts';
 import type { Message } from './api.ts';
-import type { BudgetBook, Ceiling, Spend, Verdict } from './budget-book.ts';
+import { type BudgetBook, type Ceiling, plus, type Spend, type Verdict } from './budget-book.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { countPrompt } from './count-tokens.ts';
 import { SHORTEST_CLOSING } from './leave.ts';
+import { LostReply } from './lost-reply.ts';
 import type { Pricing } from './pricing.ts';
 import { reservationId, type RunSpend, tokensOf } from './run-spend.ts';
 import type { RunState } from './run-state.ts';
-import type { RunRecord } from './session-state.ts';
 import { assess, type WorstCase, worstAt } from './worst-case.ts';
 
 /** What a gate of a budget keeps to. */
@@ -49,10 +49,12 @@ export class BudgetGate implements Gate {
   }
 
   /** A run that an earlier process began goes on, or is given up. */
-  recall(_run: RunState, { runId, spend }: RunRecord, resumed: boolean): void | Promise<void> {
+  async recall({ runId, spend, resumed, inherited, ofChildren }: LeftBehind): Promise<void> {
     const { keeper, ofRun } = this.#terms;
     if (!ofRun) return keeper.change((book) => settleOpen(book, runId, spend));
-    return resumed ? keeper.change((book) => book.add(spend.spent, spend.lost)) : undefined;
+    if (!resumed || inherited) return;
+    const children = await ofChildren();
+    await keeper.change((book) => book.add(plus(spend.spent, children), spend.lost));
   }
 
   #ask(run: RunState, candidate: Candidate): Asked | Promise<Asked> {
@@ -98,6 +100,7 @@ export class BudgetGate implements Gate {
       this.#ended = undefined;
     };
     return {
+      attempts: [secondTry()],
       worst: { usd: pricing ? toUsd(reserved.amount) : null, tokens: reserved.tokens },
       settle: (reply) => {
         assess(run, request).learn(reply);
@@ -139,6 +142,26 @@ export class BudgetGate implements Gate {
   #pricing(run: RunState): Pricing | null {
     return this.#terms.ceiling.amount === null ? null : run.spec.pricing;
   }
+}
+
+/**
+ * Keeps the SDK from sending a request again that may have been carried out: it would be paid for twice. The reply counts
+ * as lost, and the turn is tried again with a reservation of its own. An error status is no such case: it is not billed.
+ */
+function secondTry(): AttemptWatch {
+  let broken = false;
+  return {
+    answered: () => (broken = false),
+    failed: () => (broken = true),
+    async again() {
+      if (broken)
+        throw new LostReply(
+          'connection',
+          'No answer came to the request, which may have been carried out.',
+          true,
+        );
+    },
+  };
 }
 
 /** The longest reply, in tokens, for which there is room. */

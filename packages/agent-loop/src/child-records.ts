@@ -138,7 +138,7 @@ export class ChildRecords {
 }
 
 /** Whether a child can go on. */
-export function isUnfinished({ end }: Pick<ChildRecord, 'end'>): boolean {
+function isUnfinished({ end }: Pick<ChildRecord, 'end'>): boolean {
   return end === null || end.outcome === 'awaiting-approval';
 }
 

@@ -217,6 +217,7 @@ async function keepEnd(
     outcome,
     steps: [...state.total.steps],
     lostUsd: state.total.lostUsd,
+    ...(state.spend.told && { counted: state.spend.told }),
     children: Math.max(started, state.children.startedBy(childRunId)),
     ...(waits && { approvals: approvals.map((approval) => ({ session, ...approval })) }),
     ...(background && !waits && { content: background(ended) }),

@@ -1,3 +1,4 @@
+import { NOTHING } from './budget-book.ts';
 import type { ChildRecord } from './child-records.ts';
 import { foldOf } from './fold-session.ts';
 import type { Entry, NewEntry, RequestEvent } from './events.ts';
@@ -42,10 +43,14 @@ export async function closeChild(run: RunState, record: ChildRecord): Promise<Ch
     if (state.run?.inFlight) await keep(lossOf(run, state.run.inFlight));
     if (state.run && (state.run.ended === null || state.run.ended === 'awaiting-approval'))
       await keep({ type: 'run-end', outcome: 'stopped', turns: state.run.tally.turns, reason: 'given up' });
+    const { runId, spend } = state.run ?? { runId: childRunId, spend: state.spend };
+    const left = { runId, spend, resumed: false, inherited: true, ofChildren: async () => NOTHING };
+    for (const gate of run.gates) await gate.recall?.(left);
     return {
       ...end,
       steps: [...state.total.steps],
       lostUsd: state.total.lostUsd,
+      ...(state.spend.told && { counted: state.spend.told }),
       children: state.children.startedBy(stamp.runId),
     };
   } finally {

@@ -244,6 +244,8 @@ export interface ChildEndEvent extends EntryBase {
   readonly steps: readonly Step[];
   /** Estimate in USD of what its lost replies were billed, or null where no price is known. */
   readonly lostUsd?: number | null;
+  /** What limits count of it, where there are budgets: lost replies with their worst cases. */
+  readonly counted?: { readonly usd: number; readonly tokens: number };
   /** How many runs it has started itself, directly or not. */
   readonly children: number;
   /** What it waits for, where the outcome is `awaiting-approval`. */

@@ -6,6 +6,8 @@ export type { AgentStream } from './agent-stream.ts';
 export { createBudget } from './budget.ts';
 export type { Budget, BudgetOptions } from './budget.ts';
 export type { Client, JsonValue, MessageParam } from './api.ts';
+export { costReport } from './cost-report.ts';
+export type { CostReport } from './cost-report.ts';
 export { ConfigError, RunError } from './errors.ts';
 export type { RunErrorCode } from './errors.ts';
 export type { AgentEvent, Delta, Entry, ToolOutcome } from './events.ts';

@@ -7,6 +7,7 @@ import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts'
 import type { RunState } from './run-state.ts';
 import { sendRequest } from './send-request.ts';
 import type { ModelRequest } from './session-state.ts';
+import { describeCost, type TraceSpan } from './trace-span.ts';
 
 /** A whole reply. */
 export interface Reply {
@@ -63,6 +64,7 @@ class ModelCall {
   #lastBytesAt: number;
   #firstTokenMs = 0;
   #requestId: string | null = null;
+  #span: TraceSpan | undefined;
   /** Whether headers have come. Until then the SDK waits and retries by its own rules. */
   #streaming = false;
   #suspected = false;
@@ -99,6 +101,7 @@ class ModelCall {
     const { seams } = this.#run;
     const sent = await sendRequest(this.#run, this.#request, this.#connection.signal, this.#parts.attempts);
     this.#requestId = sent.response.headers.get('request-id');
+    this.#span = sent.span;
     this.#streaming = true;
     this.#lastContentAt = this.#lastBytesAt = seams.monotonic();
     await readReply(
@@ -116,6 +119,7 @@ class ModelCall {
       this.#firstTokenMs = this.#lastContentAt - this.#startedAt;
     if (event.type !== 'message_stop') return;
     this.#whole = true;
+    if (this.#span) describeCost(this.#run, this.#span, this.#builder.finish().message);
     this.#linger();
   }
 

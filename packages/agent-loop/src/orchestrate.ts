@@ -1,13 +1,16 @@
-import type { Gate } from './admission.ts';
 import type { Awaitable } from './api.ts';
+import { type Budget, gateOf } from './budget.ts';
 import { ConfigError, messageOf, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
+import { gatesOf } from './gates.ts';
+import { gateOfGovernor, type Governor } from './governor.ts';
 import type { HaltReason } from './halt.ts';
 import { memoryJournal } from './journal.ts';
 import { type Loan, OpenSession } from './open-session.ts';
 import {
   checkDuration,
   checkFunction,
+  checkMoney,
   checkName,
   checkCount,
   refuseUnknown,
@@ -25,6 +28,8 @@ import { type Team, teamOf } from './team.ts';
 
 /** Bounds of a whole script. */
 export interface ScriptLimits {
+  /** The most its agents may cost together, in USD, in all processes that run it. An agent that has no room left ends as `budget-limit`. Default: no limit. */
+  readonly usd: number;
   /** How long it may take in milliseconds, in this process. Default: no limit but those of its agents. */
   readonly timeMs: number;
 }
@@ -38,6 +43,10 @@ export interface OrchestrateOptions {
   readonly limits?: Partial<ScriptLimits>;
   /** How many agents and steps work at the same time; those that wait for others do not count. Default 8. */
   readonly concurrency?: number;
+  /** A budget that its agents use, beside their own. */
+  readonly budget?: Budget;
+  /** A governor that its agents wait for, beside their own. */
+  readonly governor?: Governor;
   /** Stops the script when aborted. */
   readonly signal?: AbortSignal;
   /** Called with every event: of the script, and of its agents with `parentRunId`. Must not throw. */
@@ -51,6 +60,8 @@ const OPTIONS: readonly (keyof OrchestrateOptions)[] = [
   'name',
   'limits',
   'concurrency',
+  'budget',
+  'governor',
   'signal',
   'onEvent',
   'seams',
@@ -91,15 +102,23 @@ function startScript<T>(
   script: (team: Team) => Awaitable<T>,
   loan: Loan | null,
 ) {
-  const { name = 'script', concurrency = DEFAULT_CONCURRENCY, onEvent, limits = {}, signal } = options;
-  const gates: Gate[] = [];
+  const {
+    name = 'script',
+    concurrency = DEFAULT_CONCURRENCY,
+    budget,
+    governor,
+    onEvent,
+    limits = {},
+    signal,
+  } = options;
   const run = new ScriptRun({
     name,
     seams: { ...systemSeams, ...loan?.seams, ...options.seams },
     journal: loan?.journal ?? memoryJournal(),
     state: loan?.state ?? new SessionState(),
     session: loan && { id: loan.id, store: loan.store },
-    gates,
+    gates: gatesOf({ limits, budget, governor: governor && gateOfGovernor(governor) }),
+    budget,
     concurrency,
     onEvent,
   });
@@ -173,10 +192,13 @@ function checkOptions(options: OrchestrateOptions): void {
       `expected an object of options as the first argument, got ${shown(options)}.`,
     );
   refuseUnknown('orchestrate', options, OPTIONS);
-  const { name, limits = {}, concurrency, onEvent } = options;
+  const { name, limits = {}, concurrency, budget, governor, onEvent } = options;
   if (name !== undefined) checkName('name', name);
-  refuseUnknown('limits', limits, ['timeMs']);
+  refuseUnknown('limits', limits, ['usd', 'timeMs']);
+  checkMoney('limits.usd', limits.usd);
   checkDuration('limits.timeMs', limits.timeMs);
+  if (budget !== undefined) gateOf(budget);
+  if (governor !== undefined) gateOfGovernor(governor);
   checkCount('concurrency', concurrency);
   checkFunction('onEvent', onEvent);
 }

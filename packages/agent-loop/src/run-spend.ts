@@ -1,7 +1,7 @@
-import { type Amount, fromUsd } from './amount.ts';
+import { type Amount, fromUsd, toUsd } from './amount.ts';
 import type { Message } from './api.ts';
 import { NOTHING, plus, type Spend } from './budget-book.ts';
-import type { Entry, ReplyEvent, RequestEvent } from './events.ts';
+import type { ChildEndEvent, Entry, ReplyEvent, RequestEvent } from './events.ts';
 import { passesOf } from './pricing.ts';
 import { promptTokensOf } from './usage.ts';
 
@@ -14,13 +14,24 @@ export interface LastRequest {
   readonly used: Spend | null;
   /** Whether it cost nothing: the server answered with an error. */
   readonly unbilled: boolean;
+  readonly over: boolean;
 }
 
-/** What a run has used as far as limits count it, folded from its entries. Lost replies count with their worst case. */
+/**
+ * What a run or a session has used as limits count it, its ended children included, folded from its entries. Lost replies
+ * count with the worst cases of their requests.
+ */
 export class RunSpend {
   #spent = NOTHING;
   #lost = NOTHING;
   #last: LastRequest | null = null;
+  #budgeted = false;
+  /** What was counted of each child, by its session. */
+  readonly #children: Map<string, Spend>;
+
+  constructor(children: ReadonlyMap<string, Spend> = new Map()) {
+    this.#children = new Map(children);
+  }
 
   get spent(): Spend {
     return this.#spent;
@@ -32,41 +43,63 @@ export class RunSpend {
     return this.#last;
   }
 
+  /** All that counts. A request of which nobody knows what became counts with its worst case. */
+  get counted(): Spend {
+    const inFlight = this.#last && !this.#last.over ? this.#reserved : undefined;
+    return plus(plus(this.#spent, this.#lost), inFlight ?? NOTHING);
+  }
+
+  /** The same for the journal of the run that started this one; undefined where there are no budgets. */
+  get told(): ChildEndEvent['counted'] {
+    const { amount, tokens } = this.counted;
+    return this.#budgeted ? { usd: toUsd(amount), tokens } : undefined;
+  }
+
+  /** What was counted of the child with this session. */
+  ofChild(session: string): Spend {
+    return this.#children.get(session) ?? NOTHING;
+  }
+
+  /** For the next run of the same session: nothing yet, but children that go on are not counted again. */
+  next(): RunSpend {
+    return new RunSpend(this.#children);
+  }
+
   /** Folds one entry. */
   apply(entry: Entry): void {
     switch (entry.type) {
       case 'request':
-        this.#last = {
-          id: reservationId(entry.runId, entry.turn, entry.attempt),
-          entry,
-          used: null,
-          unbilled: false,
-        };
+        this.#budgeted ||= entry.reserved !== undefined;
+        this.#last = { id: idOf(entry), entry, used: null, unbilled: false, over: false };
         break;
       case 'reply': {
         const used = usedBy(entry);
-        this.#spent = plus(
-          this.#spent,
-          used ?? this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) },
-        );
-        if (this.#last) this.#last = { ...this.#last, used };
+        const unknown = this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) };
+        this.#spent = plus(this.#spent, used ?? unknown);
+        if (this.#last) this.#last = { ...this.#last, used, over: true };
         break;
       }
       case 'reply-lost': {
         const unbilled = entry.unbilled === true;
-        if (!unbilled)
-          this.#lost = plus(
-            this.#lost,
-            this.#reserved ?? {
-              amount: amountOf(entry.lostUsd) ?? 0n,
-              tokens: 0,
-            },
-          );
-        if (this.#last) this.#last = { ...this.#last, unbilled };
+        const estimate = { amount: amountOf(entry.lostUsd) ?? 0n, tokens: 0 };
+        if (!unbilled) this.#lost = plus(this.#lost, this.#reserved ?? estimate);
+        if (this.#last) this.#last = { ...this.#last, unbilled, over: true };
         break;
       }
+      case 'child-end':
+        this.#addChild(entry);
+        break;
       default:
     }
+  }
+
+  /** What is told of a child is of its whole session: what was counted of it before is in there. */
+  #addChild(entry: ChildEndEvent): void {
+    const { amount, tokens } = this.ofChild(entry.session);
+    const all = countedOf(entry);
+    this.#budgeted ||= entry.counted !== undefined;
+    this.#spent = plus(this.#spent, { amount: all.amount - amount, tokens: all.tokens - tokens });
+    this.#children.set(entry.session, all);
   }
 
   /** What was reserved for the last request; undefined where no budget asked for it. */
@@ -87,6 +120,21 @@ export function tokensOf({ model, usage }: Message): number {
   for (const pass of passesOf(model, usage))
     tokens += promptTokensOf(pass.usage) + (pass.usage.output_tokens ?? 0);
   return tokens;
+}
+
+function idOf({ runId, turn, attempt }: RequestEvent): string {
+  return reservationId(runId, turn, attempt);
+}
+
+/** Where no budget was kept for the child, what its steps cost, and the estimate for those that were lost. */
+function countedOf({ counted, steps, lostUsd }: ChildEndEvent): Spend {
+  if (counted) return { amount: fromUsd(counted.usd), tokens: counted.tokens };
+  let sum: Spend = { amount: amountOf(lostUsd) ?? 0n, tokens: 0 };
+  for (const { usd, usage } of steps) {
+    const tokens = promptTokensOf(usage) + usage.output_tokens;
+    sum = plus(sum, { amount: amountOf(usd) ?? 0n, tokens });
+  }
+  return sum;
 }
 
 function usedBy({ message, usd }: ReplyEvent): Spend | null {

@@ -59,6 +59,8 @@ export class RunState implements Parent {
   readonly state: SessionState;
   readonly sessionId: string | null;
   readonly gates: readonly Gate[];
+  /** Those of the runs above this one. */
+  readonly inherited: ReadonlySet<Gate>;
   readonly children: Children;
   /** Those among them that it does not wait for. */
   readonly background = new Background();
@@ -90,6 +92,7 @@ export class RunState implements Parent {
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
+    this.inherited = new Set(parts.parent?.gates);
     this.gates = [...new Set([fanOut, ...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
     this.children = parts.children;
     this.lineage = parts.lineage;
@@ -187,6 +190,14 @@ export class RunState implements Parent {
     return new Promise((resolve) => {
       this.seams.timer(GRACE_MS, resolve);
     });
+  }
+
+  /** Waits for work that ends by itself, but no longer than that moment. */
+  graceFor(work: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.seams.timer(GRACE_MS, resolve);
+    const over = work.then(cancel, cancel);
+    return Promise.race([promise, over]);
   }
 
   /** What is known of the run now. */

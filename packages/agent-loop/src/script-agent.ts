@@ -1,3 +1,4 @@
+import type { AgentSpec } from './agent-spec.ts';
 import { type Agent, type RunInput, specOf } from './agent.ts';
 import type { JsonValue } from './api.ts';
 import type { ChildRecord } from './child-records.ts';
@@ -39,7 +40,7 @@ export async function agentStep<Output>(
     takeStep(script, scope, asked, async (): Promise<Ended<RunResult<Output>>> => {
       const value = await run((outcome) => isFinal(outcome, wasWaiting));
       if (scope.halt.reason) throw stopped(scope);
-      return { value, outcome: waits(script, value) ? 'waiting' : 'done', result: undefined };
+      return { value, outcome: waits(script, spec, value) ? 'waiting' : 'done', result: undefined };
     })
   );
 }
@@ -114,8 +115,11 @@ function isFinal(outcome: Outcome | 'failed', wasWaiting: boolean): boolean {
   return outcome !== 'stopped' && outcome !== 'failed' && outcome !== 'awaiting-approval';
 }
 
-function waits(script: ScriptRun, { outcome, runId }: RunResult<unknown>): boolean {
-  return outcome === 'awaiting-approval' || (outcome === 'budget-limit' && script.refused.has(runId));
+/** Where the money of an agent's own ran out it is done: asked again, it would only get as much anew. */
+function waits(script: ScriptRun, { limits, budget }: AgentSpec, { outcome }: RunResult<unknown>): boolean {
+  if (outcome !== 'budget-limit') return outcome === 'awaiting-approval';
+  const isOwn = limits.usd !== undefined || (budget !== undefined && budget !== script.budget);
+  return script.gates.length > 0 && !isOwn;
 }
 
 function lost(error: unknown, path: string): never {

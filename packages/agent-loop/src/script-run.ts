@@ -1,4 +1,7 @@
-import { type Gate, isRefusal, type Permit, type Refusal } from './admission.ts';
+import type { Gate } from './admission.ts';
+import type { Budget } from './budget.ts';
+import type { Spend } from './budget-book.ts';
+import { spendOfUnfinished } from './child-spend.ts';
 import { Children } from './children.ts';
 import { ConfigError, messageOf, RunError } from './errors.ts';
 import type { AgentEvent, NewEntry } from './events.ts';
@@ -6,8 +9,8 @@ import type { Journal, JournalStore } from './journal.ts';
 import { Lineage } from './lineage.ts';
 import { permissionsOf } from './permissions.ts';
 import { Recorder } from './recorder.ts';
-import type { RunState } from './run-state.ts';
 import type { PartialRunResult } from './result.ts';
+import { RunSpend } from './run-spend.ts';
 import type { ScriptOutcome, StepKind } from './script-entries.ts';
 import { Scope } from './script-scope.ts';
 import type { ScriptRecord, StepRecord } from './script-state.ts';
@@ -29,6 +32,8 @@ export interface ScriptParts {
   readonly session: { readonly id: string; readonly store: JournalStore } | null;
   /** What every request of its agents passes before it is sent. */
   readonly gates: readonly Gate[];
+  /** The budget among the gates. */
+  readonly budget: Budget | undefined;
   /** How many agents and steps work at the same time. */
   readonly concurrency: number;
   readonly onEvent: ((event: AgentEvent) => void) | undefined;
@@ -58,8 +63,7 @@ export class ScriptRun {
   /** Nobody is above its agents: each decides by its own options. */
   readonly permissions = permissionsOf({ approve: undefined, hooks: {} });
   readonly children = new Children();
-  /** The runs whose requests the script's own gates refused. */
-  readonly refused = new Set<string>();
+  readonly budget: Budget | undefined;
   readonly slots: Slots;
   readonly #recorder: Recorder;
   /** Steps that were asked for in this run. */
@@ -69,14 +73,15 @@ export class ScriptRun {
   readonly #resumed: boolean;
   #over = false;
 
-  constructor({ name, seams, journal, state, session, gates, concurrency, onEvent }: ScriptParts) {
+  constructor({ name, seams, journal, state, session, gates, budget, concurrency, onEvent }: ScriptParts) {
     const known = state.scripts.of(name);
     this.name = name;
     this.#resumed = known?.runId !== undefined;
     this.runId = known?.runId ?? seams.id('run');
     this.seams = seams;
     this.session = session;
-    this.gates = gates.map((gate) => watched(gate, this.refused));
+    this.gates = gates;
+    this.budget = budget;
     this.lineage = new Lineage({ depth: Infinity, children: Infinity });
     this.slots = new Slots(concurrency);
     this.sink = onEvent && ((event) => this.#tell(onEvent, event));
@@ -107,8 +112,15 @@ export class ScriptRun {
     return this.#over;
   }
 
+  /** Begins: what earlier runs of it have used counts from here on. */
   async start(): Promise<void> {
     await this.record({ type: 'script-start', ...(this.#resumed && { resumed: true }) });
+    const { runId, state } = this;
+    const spend = this.known?.spend ?? new RunSpend();
+    const ofChildren = (): Promise<Spend> =>
+      spendOfUnfinished(this.session?.store ?? null, state, spend, runId);
+    for (const gate of this.gates)
+      await gate.recall?.({ runId, spend, resumed: true, inherited: false, ofChildren });
   }
 
   /** Keeps an entry, then tells it. Where it cannot be kept the script is stopped: RunError `journal`. */
@@ -239,20 +251,6 @@ export class ScriptRun {
     const error = new RunError('hook-failed', `onEvent failed: ${messageOf(cause)}`, { cause });
     this.root.halt.trip({ kind: 'failed', reason: error.message, error });
   }
-}
-
-/** A gate that takes note of the runs that it refuses. */
-function watched(gate: Gate, refused: Set<string>): Gate {
-  const note = (run: RunState, answer: Permit | Refusal): Permit | Refusal => {
-    if (isRefusal(answer)) refused.add(run.runId);
-    return answer;
-  };
-  return {
-    admit(run, candidate) {
-      const answer = gate.admit(run, candidate);
-      return answer instanceof Promise ? answer.then((given) => note(run, given)) : note(run, answer);
-    },
-  };
 }
 
 const KINDS: Readonly<Record<StepKind, string>> = {

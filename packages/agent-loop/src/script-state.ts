@@ -1,4 +1,5 @@
 import type { Entry } from './events.ts';
+import { RunSpend } from './run-spend.ts';
 import type { ScriptOutcome, StepEndEvent, StepKind, StepStartEvent } from './script-entries.ts';
 import { Tally } from './tally.ts';
 
@@ -20,6 +21,8 @@ export interface ScriptRecord {
   runId: string | undefined;
   /** What its agents used. */
   tally: Tally;
+  /** The same as limits count it. */
+  spend: RunSpend;
   readonly steps: Map<string, StepRecord>;
   /** How its latest run ended; null while it has not. */
   ended: ScriptOutcome | null;
@@ -49,6 +52,7 @@ export class ScriptState {
     const script = this.#byRun.get(entry.runId);
     if (!script) return;
     script.tally.apply(entry);
+    script.spend.apply(entry);
     if (entry.type === 'step-start') startStep(script, entry);
     else if (entry.type === 'step-end') endStep(script, entry);
     else if (entry.type === 'script-end') {
@@ -61,6 +65,7 @@ export class ScriptState {
     const script = this.#scripts.get(name) ?? {
       runId,
       tally: new Tally(),
+      spend: new RunSpend(),
       steps: new Map<string, StepRecord>(),
       ended: null,
       completedAt: -1,
@@ -77,6 +82,7 @@ export class ScriptState {
     for (const script of this.#scripts.values()) {
       script.runId = undefined;
       script.tally = script.tally.next();
+      script.spend = script.spend.next();
     }
   }
 }

@@ -5,12 +5,15 @@ import { LostReply } from './lost-reply.ts';
 import { observeAttempts } from './request-attempts.ts';
 import type { RunState } from './run-state.ts';
 import type { ModelRequest } from './session-state.ts';
+import { isTraced, spanOfCall, type TraceSpan } from './trace-span.ts';
 
 /** A response whose headers are there. */
 export interface Sent {
   /** The SDK's own reader of the body, where its trace spans have to see it read; otherwise null. */
   readonly stream: AsyncIterable<StreamEvent> | null;
   readonly response: Response;
+  /** The span of this call, where the SDK made one. */
+  readonly span: TraceSpan | undefined;
 }
 
 /** Sends a request through the agent's client, which retries it until headers come. */
@@ -23,9 +26,10 @@ export async function sendRequest(
   const client = await run.spec.client();
   const { betas } = run.spec;
   const asBytes = takesBytes(client);
+  const traced = isTraced(client) ? spanOfCall() : undefined;
   const options = {
     signal,
-    middleware: [observeAttempts(run, client.maxRetries, attempts)],
+    middleware: [observeAttempts(run, client.maxRetries, attempts), ...(traced ? [traced.middleware] : [])],
     // The SDK sends a byte body as it is; only its type has to be named.
     ...(asBytes && { body: request.bytes, headers: { 'content-type': 'application/json' } }),
   };
@@ -37,17 +41,9 @@ export async function sendRequest(
       ? createBeta(client, { ...body, betas: [...betas] }, options)
       : client.messages.create(body, options);
   const { data, response } = await sent.withResponse();
-  return { stream: isTraced(client) ? (data as unknown as AsyncIterable<StreamEvent>) : null, response };
+  const stream = traced ? (data as unknown as AsyncIterable<StreamEvent>) : null;
+  return { stream, response, span: traced?.span() };
 }
-
-/** Whether somebody collects the SDK's spans, which end when its own reader has read the reply. */
-function isTraced(client: Client): boolean {
-  const api = (globalThis as { [key: symbol]: { readonly trace?: unknown } | undefined })[OPEN_TELEMETRY];
-  return api?.trace !== undefined || client.openTelemetry?.tracerProvider !== undefined;
-}
-
-/** Where the OpenTelemetry API of this process keeps what is registered with it. */
-const OPEN_TELEMETRY = Symbol.for('opentelemetry.js.api.1');
 
 type Create = Client['messages']['create'];
 

@@ -72,6 +72,8 @@ export class SessionState {
   readonly transcript: Transcript;
   /** Usage and steps of all runs, without those a fork has taken over from its parent. */
   total = new Tally();
+  /** What they have used, as limits count it. */
+  spend = new RunSpend();
   run: RunRecord | null = null;
   /** Of the first entry, or of the latest change. */
   prefix: { readonly model: string; readonly fingerprint: string } | null = null;
@@ -177,6 +179,7 @@ export class SessionState {
     this.transcript.apply(entry);
     this.cache.apply(entry);
     this.total.apply(entry);
+    this.spend.apply(entry);
     this.children.apply(entry);
     this.scripts.apply(entry);
     // A script may come between a run and its resumption.
@@ -208,7 +211,7 @@ export class SessionState {
             end: null,
             inFlight: null,
             unanswered: null,
-            spend: new RunSpend(),
+            spend: this.spend.next(),
             closing: false,
           };
         break;
@@ -274,6 +277,7 @@ export class SessionState {
    */
   #fork({ runId }: ForkEvent): void {
     this.total = this.total.next();
+    this.spend = this.spend.next();
     if (!this.run) return;
     this.run = {
       ...this.run,
@@ -281,7 +285,7 @@ export class SessionState {
       tally: this.total.next(),
       hasInput: false,
       inFlight: null,
-      spend: new RunSpend(),
+      spend: this.spend.next(),
     };
   }
 }

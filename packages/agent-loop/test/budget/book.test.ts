@@ -47,6 +47,13 @@ describe('the book of a budget', () => {
     expect(book.reserve(own)).toEqual({ kind: 'refused', room: ceiling(4n) });
   });
 
+  test('counts what was spent elsewhere, also before anything was asked for', () => {
+    const book = new BudgetBook();
+    book.add(spend(4n), spend(3n));
+    expect(book.reserve(claim('a', spend(4n), ceiling(10n)))).toEqual({ kind: 'refused', room: ceiling(3n) });
+    expect(counted(book)).toEqual(spend(7n));
+  });
+
   test('a new window begins with nothing; what ends in it was of the old one, and an old one is never opened again', () => {
     const book = new BudgetBook();
     const of = ceiling(10n);

@@ -332,6 +332,24 @@ describe('a lost reply', () => {
     expect(await budget.state()).toMatchObject({ lostUsd: lost, usd: result?.cost.usd, reservedUsd: 0 });
   });
 
+  test('is not sent again by the SDK, which would reserve nothing for it: the turn is tried again', async () => {
+    const budget = createBudget({ usd: 0.2 });
+    const steps = [reply('Never.', { fault: fault.connectionReset() }), reply('Done.')];
+    const set = stage({ steps, maxTokens: 4000, budget });
+    const played = await play(set.agent);
+    expect(outline(played)).toEqual([
+      'input of the user',
+      'request 1.1',
+      'reply-lost: connection',
+      'request 1.2',
+      'reply: end_turn',
+      'run-end: completed',
+    ]);
+    const { usd, lostUsd } = await budget.state();
+    expect(lostUsd).toBeGreaterThan(0.04);
+    expect(usd).toBe(billed(set));
+  });
+
   test('an error status is not billed and counts nothing', async () => {
     const budget = createBudget({ usd: 0.05 });
     const steps = [apiError(529), apiError(500), reply('Done.')];

@@ -164,7 +164,7 @@ describe('what is reserved', () => {
     system: text,
     input: fc.array(part, { minLength: 1, maxLength: 4 }),
     results: fc.array(fc.array(part, { minLength: 1, maxLength: 3 }), { maxLength: 4 }),
-    cache: fc.constantFrom('auto', '1h', 'off'),
+    cache: fc.constantFrom('auto' as const, '1h' as const, 'off' as const),
     output: fc.constantFrom('modest', 'all'),
     withTool: fc.boolean(),
   });

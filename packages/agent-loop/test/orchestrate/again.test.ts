@@ -106,6 +106,41 @@ describe.each(stores)('a script that is run again, %s', (_, make) => {
     expectBilled(session, w);
   });
 
+  it('goes on with an agent that waited for an approval once it is given, also in another process', async () => {
+    await using here = await make();
+    const sent: string[] = [];
+    const send = defineTool({
+      name: 'send',
+      description: 'Sends.',
+      input: z.object({ to: z.string() }),
+      approve: true,
+      run: ({ to }) => {
+        sent.push(to);
+        return 'sent';
+      },
+    });
+    const w = world({
+      ...here,
+      tools: [send],
+      steps: [reply([toolUse('send', { to: 'Ms Arkwright' }, { id: 'toolu_1' })]), reply('It is sent.')],
+    });
+    const script = async (team: Team) => {
+      const { outcome, text: said } = await team.run('mail', w.agent({ name: 'clerk' }), 'Send it.');
+      return [outcome, said];
+    };
+    expect((await inProcess(() => w.open(), script))[0]).toBe('awaiting-approval');
+    expect((await inProcess(() => w.open(), script))[0]).toBe('awaiting-approval');
+    expect(w.emulator.requests).toHaveLength(1);
+    const session = await w.open();
+    expect(session.pending?.approvals).toMatchObject([{ callId: 'toolu_1', tool: 'send', agent: 'clerk' }]);
+    await session.approve('toolu_1', true);
+    await session.close();
+    expect(await inProcess(() => w.open(), script)).toEqual(['completed', 'It is sent.']);
+    expect(await inProcess(() => w.open(), script)).toEqual(['completed', 'It is sent.']);
+    expect(sent).toEqual(['Ms Arkwright']);
+    w.emulator.assertDone();
+  });
+
   it('does not go back to what was left when it was completed', async () => {
     await using here = await make();
     const w = world({ ...here, steps: [ask('Stay', 'Too late.'), ask('Go', 'Gone.')] });

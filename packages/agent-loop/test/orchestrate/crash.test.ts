@@ -53,8 +53,8 @@ describe('a script whose process is killed', () => {
         const crash = { append: at >> 1, when: at % 2 === 0 ? ('before' as const) : ('after' as const) };
         const seen = `killed ${crash.when} append ${crash.append}`;
         const world = new ScriptWorld(PLAN, concurrency);
-        expect(await world.live(crash), seen).toBeNull();
-        expect(await world.live(null), seen).toBe(expected);
+        // Entries that wait for each other share an append, so that a life may end with fewer of them.
+        expect((await world.live(crash)) ?? (await world.live(null)), seen).toBe(expected);
         await world.check(seen);
       }
     },

@@ -1,5 +1,13 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createEmulator, type EmulatedRequest, fault, reply, text, toolUse } from '@pawl/emulator';
+import {
+  createEmulator,
+  type EmulatedRequest,
+  type Emulator,
+  fault,
+  reply,
+  text,
+  toolUse,
+} from '@pawl/emulator';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import {
@@ -31,9 +39,27 @@ function model({ body }: EmulatedRequest) {
 }
 
 /** What was sure when a process died: it must not be asked for, or done, again. */
-interface Sure {
+export interface Sure {
+  /** Requests whose replies are kept, as texts. */
   readonly requests: ReadonlySet<string>;
+  /** Steps that are done, by their idempotency keys. */
   readonly effects: ReadonlySet<string>;
+}
+
+/** What the journals of a store hold. */
+export async function sureOf(store: JournalStore, { requests }: Pick<Emulator, 'requests'>): Promise<Sure> {
+  const kept = new Set<string | null>();
+  const effects = new Set<string>();
+  for (const { id } of await store.list()) {
+    const keys = new Map<string, string>();
+    for (const entry of await entriesIn(store, id)) {
+      if (entry.type === 'reply') kept.add(entry.requestId);
+      if (entry.type === 'step-start') keys.set(entry.path, entry.idempotencyKey);
+      if (entry.type === 'step-end' && entry.outcome === 'done') effects.add(keys.get(entry.path) ?? '');
+    }
+  }
+  const texts = requests.flatMap(({ id, bodyText }) => (kept.has(id) ? [bodyText] : []));
+  return { requests: new Set(texts), effects };
 }
 
 /** A world in which processes that run a script die, and others run it again. */
@@ -59,7 +85,7 @@ export class ScriptWorld {
 
   /** Runs the script in a process of its own: its result, or null where the process died. */
   async live(crash: Crash | null): Promise<string | null> {
-    const sure = await this.#sure();
+    const sure = await sureOf(this.store, this.emulator);
     const asked = this.emulator.requests.length;
     const done = this.effects.length;
     const life = new Life();
@@ -108,23 +134,6 @@ export class ScriptWorld {
       limits: { turns: 1000 },
       seams: { timer: quick },
     });
-  }
-
-  /** What the journals hold: replies that came, and steps that are done. */
-  async #sure(): Promise<Sure> {
-    const kept = new Set<string | null>();
-    const effects = new Set<string>();
-    const keys = new Map<string, string>();
-    for (const { id } of await this.store.list()) {
-      for (const entry of await entriesIn(this.store, id)) {
-        if (entry.type === 'reply') kept.add(entry.requestId);
-        if (entry.type === 'step-start') keys.set(entry.path, entry.idempotencyKey);
-        if (entry.type === 'step-end' && entry.outcome === 'done') effects.add(keys.get(entry.path) ?? '');
-      }
-    }
-    const requests = new Set<string>();
-    for (const { id, bodyText } of this.emulator.requests) if (kept.has(id)) requests.add(bodyText);
-    return { requests, effects };
   }
 
   /** Everything that has to be true once the script is done. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool, type ToolEffect } from '../../src/index.ts';
 import { answered, failed, gate } from '../support/agent-under-test.ts';
-import { expectBilled, expectSound, lastOf, stores, types, world } from './world.ts';
+import { expectBilled, expectSound, lastOf, stores, types, type World, world } from './world.ts';
 
 /** A tool that hangs in its first process and answers in later ones. */
 function fragile(name: string, effect: ToolEffect, more: object = {}) {
@@ -26,6 +26,16 @@ function fragile(name: string, effect: ToolEffect, more: object = {}) {
   return { tool, ran, begun: begun.promise };
 }
 
+/** The session as the next process opens it, after its first one was ended in the middle of a call. */
+async function afterCutOff(w: World, begun: Promise<void>) {
+  const first = await w.open();
+  const run = first.run('Go.');
+  await begun;
+  await first.close();
+  await run;
+  return w.open();
+}
+
 const call = (name: string, id = `call_${name}`) => toolUse(name, { what: ' x ' }, { id });
 const IN_DOUBT = 'This call was interrupted: it may or may not have taken effect. Check before repeating it.';
 
@@ -34,12 +44,7 @@ describe.each(stores)('a call that was interrupted, %s', (_, make) => {
     await using here = await make();
     const { tool, ran, begun } = fragile('do', effect);
     const w = world({ ...here, tools: [tool], steps: [reply([call('do')]), reply('Done.')] });
-    const first = await w.open();
-    const run = first.run('Go.');
-    await begun;
-    await first.close();
-    await run;
-    const next = await w.open();
+    const next = await afterCutOff(w, begun);
     expect(next.pending).toEqual({ reason: 'interrupted', approvals: [] });
     expect((await next.resume()).outcome).toBe('completed');
     expect(ran).toEqual([
@@ -66,12 +71,7 @@ describe.each(stores)('a call that was interrupted, %s', (_, make) => {
       await using here = await make();
       const { tool, ran, begun } = fragile('do', 'once');
       const w = world({ ...here, tools: [tool], steps: [reply([call('do')]), reply('Done.')] });
-      const first = await w.open();
-      const run = first.run('Go.');
-      await begun;
-      await first.close();
-      await run;
-      const next = await w.open();
+      const next = await afterCutOff(w, begun);
       expect(next.pending).toEqual({
         reason: 'interrupted',
         approvals: [{ callId: 'call_do', tool: 'do', input: { what: ' x ' }, agent: 'agent' }],
@@ -100,12 +100,7 @@ describe.each(stores)('a call that was interrupted, %s', (_, make) => {
       await using here = await make();
       const { tool, ran, begun } = fragile('do', 'once', { reconcile: found });
       const w = world({ ...here, tools: [tool], steps: [reply([call('do')]), reply('Done.')] });
-      const first = await w.open();
-      const run = first.run('Go.');
-      await begun;
-      await first.close();
-      await run;
-      const next = await w.open();
+      const next = await afterCutOff(w, begun);
       expect(next.pending?.approvals).toEqual([]);
       await next.resume();
       expect(ran).toHaveLength(times);
@@ -165,12 +160,7 @@ describe.each(stores)('a call that was interrupted, %s', (_, make) => {
       limits: { concurrency: 1 },
       steps: [reply([call('do'), call('do', 'call_late')]), reply('Well.')],
     });
-    const first = await w.open();
-    const run = first.run('Go.');
-    await begun;
-    await first.close();
-    await run;
-    const next = await w.open();
+    const next = await afterCutOff(w, begun);
     await next.run('Something else.');
     expect(w.emulator.requests[1]?.body?.messages.at(-2)?.content).toEqual([
       failed(
