@@ -40,6 +40,14 @@ export const contenders = {
     label: 'pawl session in files',
     load: async () => (await import('./pawl.ts')).pawlSession,
   },
+  'pawl-unpriced': {
+    label: 'pawl without prices',
+    load: async () => (await import('./pawl.ts')).pawlUnpriced,
+  },
+  'pawl-budget': {
+    label: 'pawl with a limit of money and a budget',
+    load: async () => (await import('./pawl.ts')).pawlBudget,
+  },
   'pawl-global-fetch': {
     label: 'pawl, given client with the global fetch',
     load: async () => (await import('./pawl.ts')).pawlGlobalFetch,

@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createAgent, defineTool, openSession } from '@pawl/agent-loop';
-import type { Tool } from '@pawl/agent-loop';
+import { createAgent, createBudget, defineTool, openSession } from '@pawl/agent-loop';
+import type { AgentOptions, Tool } from '@pawl/agent-loop';
 import { fileStore } from '@pawl/stores/file';
 import { maxTokens } from '../contender.ts';
 import type { BenchTool, Contender, Task } from '../contender.ts';
@@ -19,15 +19,15 @@ function toolOf(given: BenchTool): Tool {
   return tool;
 }
 
-function agentOf(task: Task, client?: Anthropic) {
+function agentOf(task: Task, more: Partial<AgentOptions> = {}) {
   return createAgent({
     name: 'bench',
     model: task.model,
     system: task.system,
     maxTokens,
     tools: [toolOf(task.tool)],
-    limits: { turns: task.maxSteps, concurrency: 64 },
-    ...(client === undefined ? {} : { client }),
+    ...more,
+    limits: { turns: task.maxSteps, concurrency: 64, ...more.limits },
   });
 }
 
@@ -55,7 +55,22 @@ let given: Anthropic | undefined;
 export const pawlGlobalFetch: Contender = {
   async run(task) {
     given ??= new Anthropic();
-    return (await agentOf(task, given).run(task.prompt)).text;
+    return (await agentOf(task, { client: given }).run(task.prompt)).text;
+  },
+};
+
+/** Our loop with an empty price list: tokens are counted, nothing has a price. */
+export const pawlUnpriced: Contender = {
+  async run(task) {
+    return (await agentOf(task, { pricing: { models: {}, replace: true } }).run(task.prompt)).text;
+  },
+};
+
+/** Our loop below a limit of money and a budget that others could share: every request is admitted by both. */
+export const pawlBudget: Contender = {
+  async run(task) {
+    const budget = createBudget({ usd: 1_000 });
+    return (await agentOf(task, { limits: { usd: 1_000 }, budget }).run(task.prompt)).text;
   },
 };
 

@@ -5,6 +5,7 @@ import { scenario as firstReply } from './first-reply.ts';
 import { scenario as fleet } from './fleet.ts';
 import { scenario as governor } from './governor.ts';
 import { scenario as imports } from './imports.ts';
+import { scenario as money } from './money.ts';
 import { scenario as packages } from './packages.ts';
 import { scenario as parallel } from './parallel.ts';
 import { scenario as sessions } from './sessions.ts';
@@ -16,6 +17,7 @@ import { scenario as types } from './types.ts';
 export const scenarios: readonly Scenario[] = [
   steps,
   sessions,
+  money,
   deltas,
   toolInput,
   parallel,

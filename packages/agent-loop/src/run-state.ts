@@ -192,6 +192,14 @@ export class RunState implements Parent {
     });
   }
 
+  /** Waits for work that ends by itself, but no longer than that moment. */
+  graceFor(work: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.seams.timer(GRACE_MS, resolve);
+    const over = work.then(cancel, cancel);
+    return Promise.race([promise, over]);
+  }
+
   /** What is known of the run now. */
   snapshot(): PartialRunResult {
     const { turns, text, usage, steps, cost } = this.tally;

@@ -78,11 +78,12 @@ export class Tally {
 
   #addReply(entry: ReplyEvent): void {
     const { message, usd = null, savedUsd = null, cacheMiss } = entry;
-    const parts = partsOf(entry);
     const usage = emptyUsage();
-    for (const part of Object.values(parts)) addUsage(usage, part.usage);
+    const parts = hasPasses(message) ? partsOf(entry) : undefined;
+    if (parts) for (const part of Object.values(parts)) addUsage(usage, part.usage);
+    else addUsage(usage, message.usage);
     const tools = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.name] : []));
-    const isMixed = Object.keys(parts).some((model) => model !== message.model);
+    const isMixed = parts && Object.keys(parts).some((model) => model !== message.model);
     this.#add({
       ...this.#head(entry),
       model: message.model,
@@ -129,6 +130,12 @@ export function textOf(message: Pick<Message, 'content'>): string {
   return text;
 }
 
+/** Whether the API lists the passes of a reply. */
+function hasPasses({ usage }: Message): boolean {
+  const { iterations }: PricedUsage = usage;
+  return Array.isArray(iterations) && iterations.length > 0;
+}
+
 /** Tokens and money of a reply by the model of each pass. What is of the reply as a whole is of its own model. */
 function partsOf({ message, usd = null, usdByModel }: ReplyEvent): Record<string, CostPart> {
   const parts: Record<string, CostPart> = {};
@@ -136,9 +143,8 @@ function partsOf({ message, usd = null, usdByModel }: ReplyEvent): Record<string
     parts[model] ??= { usage: emptyUsage(), usd: usdByModel ? (usdByModel[model] ?? null) : usd };
     addUsage(parts[model].usage, usage);
   };
-  const passes = passesOf(message.model, message.usage);
-  for (const { model, usage } of passes) add(model, usage);
+  for (const { model, usage } of passesOf(message.model, message.usage)) add(model, usage);
   const { output_tokens_details, server_tool_use } = message.usage;
-  if (passes[0]?.usage !== message.usage) add(message.model, { output_tokens_details, server_tool_use });
+  add(message.model, { output_tokens_details, server_tool_use });
   return parts;
 }

@@ -194,7 +194,7 @@ export class ToolBatch {
     const calls = this.#calls.filter((call) => call.delegates && !call.ended);
     if (calls.length === 0) return;
     await this.#run.children.settled();
-    await Promise.race([Promise.all(calls.map((call) => call.done)), this.#run.grace()]);
+    await this.#run.graceFor(Promise.all(calls.map((call) => call.done)));
   }
 
   async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {

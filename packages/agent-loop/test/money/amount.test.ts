@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fromUsd, share, toUsd } from '../../src/amount.ts';
+import { fromUsd, scaled, share, toUsd } from '../../src/amount.ts';
 
 const pico = fc.bigInt({ min: 0n, max: 4_500n * 10n ** 12n });
 
@@ -14,10 +14,18 @@ test('an amount of whole picodollars is shown as a number and read back without 
 
 test('what a number shows is an amount, and the same number again', () => {
   fc.assert(
-    fc.property(fc.bigInt({ min: 0n, max: 10n ** 24n }), (amount) => {
-      const usd = toUsd(amount);
-      expect(toUsd(fromUsd(usd))).toBe(usd);
-    }),
+    fc.property(
+      fc.oneof(
+        fc.bigInt({ min: -(10n ** 18n), max: 10n ** 24n }),
+        pico.map((amount) => amount * 1_000_000n),
+      ),
+      (amount) => {
+        const usd = toUsd(amount);
+        expect(usd).toBe(Number(`${amount}e-18`));
+        expect(fromUsd(usd)).toBe(scaled(usd, 18));
+        expect(toUsd(fromUsd(usd))).toBe(usd);
+      },
+    ),
   );
   expect(() => fromUsd(1e-19)).toThrow('1e-19 is not an amount in USD.');
   expect(() => fromUsd(Number.NaN)).toThrow('NaN is not an amount in USD.');

@@ -148,7 +148,7 @@ export function crashWorld(shape: Shape = {}): World {
 }
 
 /** Short waits are over at once; those that only guard never end. */
-function quick(ms: number, fire: () => void): () => void {
+export function quick(ms: number, fire: () => void): () => void {
   if (ms > 20_000) return () => {};
   const handle = setImmediate(fire);
   return () => clearImmediate(handle);

@@ -2,7 +2,7 @@ import { apiError, reply, text, toolUse } from '@pawl/emulator';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createAgent, defineTool } from '../../src/index.ts';
-import { family, lines, resultsIn, watch } from './family.ts';
+import { family, lines, realTime, resultsIn, watch } from './family.ts';
 
 describe('subagents', () => {
   it('run beside each other, and their answers are the results, in call order', async () => {
@@ -82,14 +82,17 @@ describe('subagents', () => {
   });
 
   it('take a typed hand-over and give a typed answer', async () => {
-    const f = family({
-      lead: (turn) => (turn === 0 ? reply(toolUse('find', { from: 3, to: 9 })) : reply('Seen.')),
-      logs: (_, { body }) => {
-        expect(JSON.stringify(body.messages)).toContain('Lines 3 to 9.');
-        expect(body).toHaveProperty('output_config.format.type', 'json_schema');
-        return reply('{"errors":2}');
+    const f = family(
+      {
+        lead: (turn) => (turn === 0 ? reply(toolUse('find', { from: 3, to: 9 })) : reply('Seen.')),
+        logs: (_, { body }) => {
+          expect(JSON.stringify(body.messages)).toContain('Lines 3 to 9.');
+          expect(body).toHaveProperty('output_config.format.type', 'json_schema');
+          return reply('{"errors":2}');
+        },
       },
-    });
+      realTime(),
+    );
     const find = f.agent('logs').asTool({
       name: 'find',
       description: 'Finds errors.',
