@@ -10,6 +10,7 @@ import { scenario as packages } from './packages.ts';
 import { scenario as parallel } from './parallel.ts';
 import { scenario as sessions } from './sessions.ts';
 import { scenario as steps } from './steps.ts';
+import { scenario as subagents } from './subagents.ts';
 import { scenario as toolInput } from './tool-input.ts';
 import { scenario as types } from './types.ts';
 
@@ -23,6 +24,7 @@ export const scenarios: readonly Scenario[] = [
   parallel,
   eager,
   fleet,
+  subagents,
   governor,
   imports,
   firstReply,

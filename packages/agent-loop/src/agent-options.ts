@@ -114,9 +114,6 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'name',
   'description',
   'model',
-  'route',
-  'fallback',
-  'inferenceGeo',
   'system',
   'tools',
   'subagents',
@@ -138,6 +135,9 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'betas',
   'governor',
   'priority',
+  'route',
+  'fallback',
+  'inferenceGeo',
   'seams',
 ];
 /** Request fields that have an option of their own, or that the loop sets itself. */

@@ -37,6 +37,8 @@ export class BudgetGate implements Gate {
   readonly #terms: BudgetTerms;
   /** Resolves when a reservation of this process ends. */
   #ended: PromiseWithResolvers<void> | undefined;
+  /** How many have ended. */
+  #ends = 0;
 
   constructor(terms: BudgetTerms) {
     this.#terms = terms;
@@ -61,6 +63,7 @@ export class BudgetGate implements Gate {
     const { keeper, ceiling, hold, windowOf } = this.#terms;
     const worst = assess(run, candidate.request).worst(this.#pricing(run));
     const reserved = worstAt(worst, candidate.request.params.max_tokens);
+    const ends = this.#ends;
     const id = reservationId(run.runId, candidate.turn, candidate.attempt);
     const verdict = keeper.reserve({
       id,
@@ -72,7 +75,7 @@ export class BudgetGate implements Gate {
     const answer = (given: Verdict): Asked =>
       given.kind === 'reserved'
         ? this.#permit(run, candidate, id, reserved)
-        : this.#refuse(run, candidate, given, worst);
+        : this.#refuse(run, candidate, given, { worst, ends });
     return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
   }
 
@@ -96,6 +99,7 @@ export class BudgetGate implements Gate {
     const { keeper } = this.#terms;
     const end = (change: (book: BudgetBook) => void): void => {
       keeper.end(id, change);
+      this.#ends += 1;
       this.#ended?.resolve();
       this.#ended = undefined;
     };
@@ -121,10 +125,12 @@ export class BudgetGate implements Gate {
     run: RunState,
     { request }: Candidate,
     verdict: Exclude<Verdict, { kind: 'reserved' }>,
-    worst: WorstCase,
+    { worst, ends }: { readonly worst: WorstCase; readonly ends: number },
   ): Exclude<Asked, Permit> {
     const { name, hold } = this.#terms;
     if (verdict.kind !== 'refused') {
+      // One that ended while the store was asked is not waited for: it may have been the last.
+      if (ends !== this.#ends) return { refused: `${name} was reserved by others`, later: Promise.resolve() };
       this.#ended ??= Promise.withResolvers<void>();
       return { refused: `${name} is reserved by others`, later: this.#ended.promise };
     }

@@ -9,7 +9,7 @@ const KEPT_OF_PARENT = 70;
 const KEPT_OF_KEY = 24;
 
 /** The id of a session that another starts: the parent's id, a dot and the key, where that is an id; hashed otherwise. */
-export async function childId(parent: string, key: string): Promise<string> {
+async function childId(parent: string, key: string): Promise<string> {
   const plain = `${parent}.${key}`;
   // Some room is left for the suffix of `freeChildId`.
   if (PLAIN.test(key) && plain.length <= MAX_LENGTH - 8) return plain;

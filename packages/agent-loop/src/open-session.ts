@@ -4,19 +4,19 @@ import type { AgentSpec } from './agent-spec.ts';
 import type { MessageParam, ToolUseBlock } from './api.ts';
 import { specNamed } from './delegation.ts';
 import { ConfigError } from './errors.ts';
-import type { AgentEvent, Entry, NewEntry } from './events.ts';
-import { decideInSession, foldOf } from './fold-session.ts';
-import { dropCopies, forkChildren } from './fork-children.ts';
-import { copyInto, discard } from './fork-journal.ts';
+import type { AgentEvent, NewEntry } from './events.ts';
+import { branchSession } from './branch-session.ts';
+import { decideInSession } from './fold-session.ts';
 import type { ApprovalDecision } from './hooks.ts';
-import { type Journal, type JournalDamage, JournalError, type JournalStore } from './journal.ts';
+import type { Journal, JournalDamage, JournalStore } from './journal.ts';
 import type { Cost, Pending, PendingApproval, RunResult, Step } from './result.ts';
 import type { Session, SessionRunOptions } from './session.ts';
 import { saveSession } from './session-file.ts';
 import { askedNow, pendingOf } from './session-pending.ts';
 import { prefixNews } from './session-prefix.ts';
 import { withModelOf } from './route.ts';
-import { SessionState } from './session-state.ts';
+import { SessionLog } from './session-log.ts';
+import type { SessionState } from './session-state.ts';
 import type { Seams } from './seams.ts';
 import { prepared, type StartedRun, startRun } from './start-run.ts';
 import { toDecision } from './tool-call.ts';
@@ -56,14 +56,8 @@ export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep' | 'children'> &
 export class OpenSession<Output> implements Session<Output> {
   readonly id: string;
   readonly #parts: SessionParts;
-  readonly #state = new SessionState();
-  /** A store may look at a large content only when it is read: what it finds then counts as much. */
-  #damageOnReading: JournalDamage | null = null;
-  /** How many entries came before damage. */
-  #readable = 0;
+  readonly #log: SessionLog;
   #active: Occupant | null = null;
-  /** The latest entry that was written outside a run: the next one, and the next run, come after it. */
-  #written: Promise<unknown> = Promise.resolve();
   /** Decisions that are being written, by call. */
   readonly #deciding = new Map<string, Promise<void>>();
   #closing: Promise<void> | undefined;
@@ -72,6 +66,11 @@ export class OpenSession<Output> implements Session<Output> {
   constructor(parts: SessionParts) {
     this.#parts = parts;
     this.id = parts.id;
+    this.#log = new SessionLog(parts.id, parts.journal, parts.spec);
+  }
+
+  get #state(): SessionState {
+    return this.#log.state;
   }
 
   /** What its journal folds into. */
@@ -91,7 +90,7 @@ export class OpenSession<Output> implements Session<Output> {
     return [...this.#state.total.steps];
   }
   get damage(): JournalDamage | null {
-    return this.#parts.journal.damage ?? this.#damageOnReading;
+    return this.#log.damage;
   }
   get pending(): Pending | null {
     const { spec } = this.#parts;
@@ -154,7 +153,7 @@ export class OpenSession<Output> implements Session<Output> {
 
   async fork({ id, at }: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
     if (this.#closing) throw closed(this.id);
-    const length = this.#length;
+    const { length } = this.#log;
     if (at !== undefined && !(Number.isInteger(at) && at >= 0 && at <= length))
       throw new ConfigError('at', `must be a position from 0 to ${length}, got ${JSON.stringify(at)}.`);
     return this.branch(id, at, 'refuse');
@@ -162,7 +161,7 @@ export class OpenSession<Output> implements Session<Output> {
 
   async save(file: string): Promise<void> {
     if (this.#closing) throw closed(this.id);
-    await saveSession(file, this.id, firstOf(this.#parts.journal.read(), this.#length));
+    await saveSession(file, this.id, this.#log.first());
   }
 
   async close(): Promise<void> {
@@ -173,18 +172,9 @@ export class OpenSession<Output> implements Session<Output> {
     await this.close();
   }
 
-  /** Folds the journal. Damage ends it early: what comes before can be read. */
-  async load(): Promise<void> {
-    try {
-      for await (const entry of this.#parts.journal.read()) {
-        this.#state.apply(entry);
-        this.#readable += 1;
-      }
-    } catch (error) {
-      if (!(error instanceof JournalError && error.code === 'corrupt')) throw error;
-      const unnamed = { where: this.id, from: 0, to: 0, message: error.message };
-      this.#damageOnReading = error.damage ?? unnamed;
-    }
+  /** Reads the journal. */
+  load(): Promise<void> {
+    return this.#log.load();
   }
 
   /** Writes the first entry of a new session, or checks that the history can be continued by this agent. */
@@ -193,7 +183,7 @@ export class OpenSession<Output> implements Session<Output> {
     const spec = withModelOf(this.#parts.spec, this.#state.prefix);
     const params = await prepared(spec);
     const { news, changed } = await prefixNews({ spec, params, state: this.#state });
-    if (!changed || onChange === 'drop-thinking') return news.length > 0 ? this.#append(news) : undefined;
+    if (!changed || onChange === 'drop-thinking') return news.length > 0 ? this.#log.append(news) : undefined;
     const { prefix } = this.#state;
     throw new ConfigError(
       'agent',
@@ -206,7 +196,7 @@ export class OpenSession<Output> implements Session<Output> {
   async leaveChildren(): Promise<void> {
     const { unfinished } = this.#state.children;
     if (unfinished.length === 0 || this.damage) return;
-    await this.#append(
+    await this.#log.append(
       unfinished.map(({ callId, childRunId, child, session, background }) => ({
         type: 'child-end',
         callId,
@@ -229,44 +219,21 @@ export class OpenSession<Output> implements Session<Output> {
     return this;
   }
 
-  /** How many entries there are, or can be read. */
-  get #length(): number {
-    return this.damage ? this.#readable : this.#parts.journal.length;
-  }
-
   /** Opens a copy of the entries before `at`. */
   async branch(
     id: string,
-    at = this.#length,
+    at = this.#log.length,
     onChange: 'refuse' | 'drop-thinking',
   ): Promise<OpenSession<Output>> {
-    const { store, journal, spec } = this.#parts;
-    const stamp = { runId: spec.seams.id('run'), agent: spec.name, at: spec.seams.now() };
-    const { unfinished } = (await foldOf(firstOf(journal.read(), at))).children;
-    const children = await forkChildren(store, unfinished, id, spec.seams);
-    const last = (seq: number): Entry => ({
-      type: 'fork',
-      from: this.id,
-      entries: at,
-      ...(children.length > 0 && { children }),
-      seq,
-      ...stamp,
-    });
-    let copied: Journal;
+    const { store, spec } = this.#parts;
+    const copy = await branchSession(this.#log, { store, spec, from: this.id, id, at });
     try {
-      copied = await copyInto(store, id, firstOf(journal.read(), at), last);
-    } catch (error) {
-      await dropCopies(store, children);
-      throw error;
-    }
-    try {
-      const fork = new OpenSession<Output>({ ...this.#parts, id, journal: copied });
+      const fork = new OpenSession<Output>({ ...this.#parts, id, journal: copy.journal });
       await fork.load();
       await fork.matchPrefix(onChange);
       return fork.announce();
     } catch (error) {
-      await discard(store, id, copied);
-      await dropCopies(store, children);
+      await copy.discard();
       throw error;
     }
   }
@@ -303,8 +270,7 @@ export class OpenSession<Output> implements Session<Output> {
   async #rest(active: Occupant | null): Promise<void> {
     openSessions.delete(this);
     await active?.result.catch(() => {});
-    await this.#written.catch(() => {});
-    await this.#parts.journal.close();
+    await this.#log.close();
   }
 
   #start(
@@ -334,8 +300,8 @@ export class OpenSession<Output> implements Session<Output> {
   lend<T extends Occupant>(begin: (loan: Loan) => T): T {
     this.#checkFree();
     const { id, store, journal, spec } = this.#parts;
-    const after = this.#written.catch(() => {});
-    const active = begin({ id, store, journal, state: this.#state, seams: spec.seams, after });
+    const { state, rested: after } = this.#log;
+    const active = begin({ id, store, journal, state, seams: spec.seams, after });
     this.#active = active;
     const free = (): void => {
       this.#active = null;
@@ -389,7 +355,7 @@ export class OpenSession<Output> implements Session<Output> {
       if (await active.keep(entry)) return;
       await active.result.catch(() => {});
     }
-    await this.#append([entry]);
+    await this.#log.append([entry]);
   }
 
   /** Keeps a decision where the child will find it: through its run, or in its journal. */
@@ -404,26 +370,10 @@ export class OpenSession<Output> implements Session<Output> {
       await active.result.catch(() => {});
     }
     const { store, spec } = this.#parts;
-    const written = this.#written.then(() =>
+    await this.#log.after(() =>
       decideInSession(store, session, { ...entry, agent: agent ?? spec.name, at: spec.seams.now() }),
     );
-    this.#written = written.catch(() => {});
-    await written;
-    await this.#append([{ ...entry, session }]);
-  }
-
-  /** Keeps entries outside a run, after all that were written before. */
-  #append(entries: readonly NewEntry[]): Promise<void> {
-    const { journal, spec } = this.#parts;
-    const written = this.#written.then(async () => {
-      const stamp = { runId: this.#state.run?.runId ?? '', agent: spec.name, at: spec.seams.now() };
-      const from = journal.length;
-      const stamped = entries.map((entry, index) => Object.assign({}, entry, stamp, { seq: from + index }));
-      await journal.append(stamped, from, { sync: true });
-      for (const entry of stamped) this.#state.apply(entry);
-    });
-    this.#written = written.catch(() => {});
-    return written;
+    await this.#log.append([{ ...entry, session }]);
   }
 }
 
@@ -432,13 +382,4 @@ type Decided = Pick<PendingApproval, 'callId' | 'tool' | 'session'> & { readonly
 
 function closed(id: string): ConfigError {
   return new ConfigError('session', `session "${id}" is closed.`);
-}
-
-/** Reads no further than it has to, and so not into damage. */
-async function* firstOf(entries: AsyncIterable<Entry>, count: number): AsyncGenerator<Entry> {
-  if (count === 0) return;
-  for await (const entry of entries) {
-    yield entry;
-    if (entry.seq === count - 1) return;
-  }
 }

@@ -29,7 +29,7 @@ export function servingParams({ fallback, inferenceGeo }: Serving): Partial<Requ
   return {
     ...(fallbacks !== undefined && { fallbacks }),
     ...(inferenceGeo !== undefined && { inference_geo: inferenceGeo }),
-  } as Partial<RequestParams>;
+  };
 }
 
 /** The betas that they need. */

@@ -1,7 +1,15 @@
 import type { ToolUseBlock } from './api.ts';
 import { delegationOf } from './delegation.ts';
+import {
+  batchedCall,
+  type BatchedCall,
+  conflict,
+  type Held,
+  mayHaveHappened,
+  startsEarly,
+  unfinished,
+} from './batched-call.ts';
 import { decideInterrupted } from './interrupted-call.ts';
-import { LazyAbort } from './lazy-abort.ts';
 import type { PendingApproval } from './result.ts';
 import type { RunState } from './run-state.ts';
 import type { CallRecord } from './session-state.ts';
@@ -17,43 +25,8 @@ import {
   type Undecided,
 } from './tool-call.ts';
 import { setScope } from './tool-scope.ts';
-import type { Tool, ToolAccess, ToolContext, ToolEffect } from './tool.ts';
+import type { ToolContext } from './tool.ts';
 import type { Waiting } from './waiting.ts';
-
-interface BatchedCall {
-  readonly block: ToolUseBlock;
-  /** What an earlier process left of the call, where it was interrupted. */
-  readonly record: CallRecord | undefined;
-  /** The checked call; settled at once where it can not run. */
-  readonly prepared: Promise<Ready | Settled>;
-  /** What it touches: known once it is prepared, another where a decision changed the input. */
-  access: ToolAccess | undefined;
-  /** Resolves when the call has ended or is left undecided. */
-  done: Promise<Settled | Undecided | Held | null>;
-  /** Whether `done` has resolved. */
-  over: boolean;
-  /** Whether it waits for no other call any more. */
-  admitted: boolean;
-  /** What it waits for before it can go on: a decision, or the end of another call. */
-  waitsFor: 'decision' | BatchedCall | null;
-  /** Ends the waiting for a decision. */
-  conclude: () => void;
-  /** When the tool started, on the monotonic clock. */
-  startedAt: number | undefined;
-  /** The effect of the tool, once it has started. */
-  effect: ToolEffect | undefined;
-  /** Whether it runs an agent, and so only waits for what that does. */
-  delegates: boolean;
-  /** Whether its end is recorded. */
-  ended: boolean;
-  readonly abort: LazyAbort;
-  stopTimer: () => void;
-}
-
-/** A call that may not run beside an earlier one, on which nobody has decided. */
-interface Held {
-  readonly state: 'held';
-}
 
 /**
  * The tool calls of one reply. Calls are added as their blocks complete, while the reply still streams: `read` tools
@@ -81,26 +54,7 @@ export class ToolBatch {
    * call that was interrupted.
    */
   add(block: ToolUseBlock, brokenInput?: string, record?: CallRecord): void {
-    const call: BatchedCall = {
-      block,
-      record,
-      prepared: findAndCheck(this.#run, block, brokenInput).then((prepared) => {
-        if (prepared.state === 'ready') call.access = prepared.access;
-        return prepared;
-      }),
-      access: undefined,
-      done: Promise.resolve(null),
-      over: false,
-      admitted: false,
-      waitsFor: null,
-      conclude() {},
-      startedAt: undefined,
-      effect: undefined,
-      delegates: false,
-      ended: false,
-      abort: new LazyAbort(),
-      stopTimer() {},
-    };
+    const call = batchedCall(block, record, findAndCheck(this.#run, block, brokenInput));
     this.#calls.push(call);
     call.done = this.#process(call).finally(() => {
       call.over = true;
@@ -398,30 +352,4 @@ export class ToolBatch {
     });
     return end;
   }
-}
-
-/** Only what changes nothing and needs no decision may run before the stop reason is known. */
-function startsEarly(tool: Tool): boolean {
-  return tool.effect === 'read' && tool.approval === 'never';
-}
-
-function conflict(a: ToolAccess | undefined, b: ToolAccess | undefined): boolean {
-  const touches = (writes: readonly string[] = [], other: ToolAccess): boolean =>
-    writes.some((key) => other.writes?.includes(key) || other.reads?.includes(key));
-  return a !== undefined && b !== undefined && (touches(a.writes, b) || touches(b.writes, a));
-}
-
-function unfinished({ effect }: BatchedCall): Settled {
-  if (effect === undefined)
-    return settle('cancelled', 'The run was stopped before this call was carried out.');
-  return settle(
-    'unknown',
-    `The run was stopped while this call was being carried out. ${mayHaveHappened(effect)}`,
-  );
-}
-
-function mayHaveHappened(effect: ToolEffect): string {
-  return effect === 'read'
-    ? 'It changed nothing: it can be repeated, perhaps with a smaller request.'
-    : 'It may or may not have taken effect: check before repeating it.';
 }

@@ -42,7 +42,8 @@ export function prepare(db: DatabaseSync, file: string): void {
   if (!isEmpty && applicationId !== APPLICATION_ID) {
     throw new JournalError('io', `${file} is a database, but not one of sessions.`);
   }
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  useWal(db);
+  db.exec('PRAGMA synchronous = FULL');
   db.exec('BEGIN IMMEDIATE');
   try {
     const version = pragma(db, 'user_version');
@@ -61,6 +62,23 @@ export function prepare(db: DatabaseSync, file: string): void {
     throw error;
   }
 }
+
+/** SQLite does not wait where two connections turn a new file to WAL at the same time: one of them has to try again. */
+function useWal(db: DatabaseSync): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (tries === MAX_TRIES || (error as { errcode?: unknown }).errcode !== SQLITE_BUSY) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
+  }
+}
+
+const SQLITE_BUSY = 5;
+const MAX_TRIES = 100;
+const PAUSE_MS = 20;
 
 function pragma(db: DatabaseSync, name: string): number {
   return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] ?? 0);
