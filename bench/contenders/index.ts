@@ -36,6 +36,10 @@ export const contenders = {
   },
   pawl: { label: 'pawl', load: async () => (await import('./pawl.ts')).pawl },
   'pawl-stream': { label: 'pawl, events read', load: async () => (await import('./pawl.ts')).pawlStream },
+  'pawl-governor': {
+    label: 'pawl, governor',
+    load: async () => (await import('./pawl.ts')).pawlGovernor,
+  },
   'pawl-session': {
     label: 'pawl session in files',
     load: async () => (await import('./pawl.ts')).pawlSession,
@@ -44,8 +48,12 @@ export const contenders = {
     label: 'pawl without prices',
     load: async () => (await import('./pawl.ts')).pawlUnpriced,
   },
+  'pawl-limit': {
+    label: 'pawl with a limit of money',
+    load: async () => (await import('./pawl.ts')).pawlLimit,
+  },
   'pawl-budget': {
-    label: 'pawl with a limit of money and a budget',
+    label: 'pawl with a limit of money and a shared budget',
     load: async () => (await import('./pawl.ts')).pawlBudget,
   },
   'pawl-global-fetch': {

@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createAgent, createBudget, defineTool, openSession } from '@pawl/agent-loop';
-import type { AgentOptions, Tool } from '@pawl/agent-loop';
+import { createAgent, createBudget, createGovernor, defineTool, openSession } from '@pawl/agent-loop';
+import type { AgentOptions, Governor, Tool } from '@pawl/agent-loop';
 import { fileStore } from '@pawl/stores/file';
 import { maxTokens } from '../contender.ts';
 import type { BenchTool, Contender, Task } from '../contender.ts';
@@ -38,6 +38,16 @@ export const pawl: Contender = {
   },
 };
 
+let governor: Governor | undefined;
+
+/** Our loop, all agents with the same governor. */
+export const pawlGovernor: Contender = {
+  async run(task) {
+    governor ??= createGovernor();
+    return (await agentOf(task, { governor }).run(task.prompt)).text;
+  },
+};
+
 /** Our loop, its events read as they come. */
 export const pawlStream: Contender = {
   async run(task) {
@@ -63,6 +73,13 @@ export const pawlGlobalFetch: Contender = {
 export const pawlUnpriced: Contender = {
   async run(task) {
     return (await agentOf(task, { pricing: { models: {}, replace: true } }).run(task.prompt)).text;
+  },
+};
+
+/** Our loop below a limit of money: every request is admitted by it. */
+export const pawlLimit: Contender = {
+  async run(task) {
+    return (await agentOf(task, { limits: { usd: 1_000 } }).run(task.prompt)).text;
   },
 };
 

@@ -66,6 +66,7 @@ async function measure(params: Params): Promise<Sample> {
 const measured = [
   'raw',
   'pawl',
+  'pawl-governor',
   'pawl-global-fetch',
   'sdk-runner',
   'ai-sdk',

@@ -45,12 +45,10 @@ export interface Price {
 
 interface Period {
   readonly from: number;
-  readonly standard: TokenRates;
-  readonly fast: { readonly rates: TokenRates; readonly until: number } | undefined;
-  readonly long: { readonly rates: TokenRates; readonly above: number } | undefined;
+  readonly standard: Rates;
+  readonly fast: { readonly rates: Rates; readonly until: number } | undefined;
+  readonly long: { readonly rates: Rates; readonly above: number } | undefined;
 }
-type TokenRates = Omit<Rates, 'webSearch'>;
-
 /** A USD per million tokens is a millionth of a USD per token. */
 const PER_TOKEN = 12;
 const PER_SEARCH = 18;
@@ -66,7 +64,11 @@ export class Pricing {
   constructor({ models, aliases, webSearch }: PriceTable) {
     this.#aliases = new Map(Object.entries(aliases));
     this.#webSearch = exact(webSearch, PER_SEARCH);
-    for (const [model, rows] of Object.entries(models)) this.#periods.set(model, listOf(rows).map(toPeriod));
+    for (const [model, rows] of Object.entries(models))
+      this.#periods.set(
+        model,
+        listOf(rows).map((row) => toPeriod(row, this.#webSearch)),
+      );
   }
 
   /** What a token of such a request costs; null where no price is known for it. */
@@ -77,10 +79,10 @@ export class Pricing {
     if (speed === 'fast') {
       // A batch is never fast: https://platform.claude.com/docs/en/build-with-claude/fast-mode
       if (!period.fast || at >= period.fast.until || batch) return null;
-      return this.#times(period.fast.rates, geo, batch);
+      return times(period.fast.rates, geo, batch);
     }
     const isLong = period.long && promptTokens > period.long.above;
-    return this.#times(isLong ? period.long.rates : period.standard, geo, batch);
+    return times(isLong ? period.long.rates : period.standard, geo, batch);
   }
 
   /** What a usage of a model costs, with all of its passes; null where a part of it has no known price. */
@@ -125,22 +127,8 @@ export class Pricing {
     const rates = this.ratesOf(pass.model, facts);
     if (!rates) return UNKNOWN;
     let amount: Amount | null = 0n;
-    for (const kind of KINDS) amount = plus(amount, times(used[kind], rates[kind]));
+    for (const kind of KINDS) amount = plus(amount, cost(used[kind], rates[kind]));
     return { amount, plain: prompt * rates.input + used.output * rates.output };
-  }
-
-  #times(rates: TokenRates, geo: string | null | undefined, batch: boolean): Rates {
-    const [factor, divisor] = [geo === 'us' ? 11n : 10n, batch ? 20n : 10n];
-    const of = (rate: Amount): Amount => (rate * factor) / divisor;
-    const { input, output, write5m, write1h, read } = rates;
-    return {
-      input: of(input),
-      output: of(output),
-      write5m: write5m === null ? null : of(write5m),
-      write1h: write1h === null ? null : of(write1h),
-      read: read === null ? null : of(read),
-      webSearch: this.#webSearch,
-    };
   }
 }
 
@@ -187,8 +175,24 @@ function minus(one: Amount | null, other: Amount | null): Amount | null {
   return one === null || other === null ? null : one - other;
 }
 
+/** Rates in a region, and in a batch. Prices have few enough decimals for both to be exact. */
+function times(rates: Rates, geo: string | null | undefined, batch: boolean): Rates {
+  if (geo !== 'us' && !batch) return rates;
+  const [factor, divisor] = [geo === 'us' ? 11n : 10n, batch ? 20n : 10n];
+  const of = (rate: Amount): Amount => (rate * factor) / divisor;
+  const { input, output, write5m, write1h, read, webSearch } = rates;
+  return {
+    input: of(input),
+    output: of(output),
+    write5m: write5m === null ? null : of(write5m),
+    write1h: write1h === null ? null : of(write1h),
+    read: read === null ? null : of(read),
+    webSearch,
+  };
+}
+
 /** Nothing costs nothing, at whatever rate. */
-function times(tokens: bigint, rate: Amount | null): Amount | null {
+function cost(tokens: bigint, rate: Amount | null): Amount | null {
   if (tokens === 0n) return 0n;
   return rate === null ? null : tokens * rate;
 }
@@ -214,19 +218,19 @@ function listOf(rows: ModelPrices | readonly ModelPrices[]): readonly ModelPrice
   return Array.isArray(rows) ? (rows as readonly ModelPrices[]) : [rows as ModelPrices];
 }
 
-function toPeriod({ from, fast, long, ...prices }: ModelPrices): Period {
+function toPeriod({ from, fast, long, ...prices }: ModelPrices, webSearch: Amount): Period {
   return {
     from: from === undefined ? -Infinity : Date.parse(from),
-    standard: toRates(prices),
+    standard: toRates(prices, webSearch),
     fast: fast && {
-      rates: toRates(fast),
+      rates: toRates(fast, webSearch),
       until: fast.until === undefined ? Infinity : Date.parse(fast.until),
     },
-    long: long && { rates: toRates(long), above: long.above },
+    long: long && { rates: toRates(long, webSearch), above: long.above },
   };
 }
 
-function toRates({ input, output, write5m, write1h, read }: TokenPrices): TokenRates {
+function toRates({ input, output, write5m, write1h, read }: TokenPrices, webSearch: Amount): Rates {
   const rate = (usd: number | undefined): Amount | null => (usd === undefined ? null : exact(usd, PER_TOKEN));
   return {
     input: exact(input, PER_TOKEN),
@@ -234,6 +238,7 @@ function toRates({ input, output, write5m, write1h, read }: TokenPrices): TokenR
     write5m: rate(write5m),
     write1h: rate(write1h),
     read: rate(read),
+    webSearch,
   };
 }
 

@@ -94,7 +94,7 @@ const outcomes = (
 };
 
 describe('overspend is zero', () => {
-  const { trials, seed } = campaign({ suite: 6, ci: 60, full: 2000 });
+  const { trials, seed } = campaign({ suite: 4, ci: 60, full: 2000 });
 
   test('for 50 runs at once that share a budget', { timeout: patienceMs }, async () => {
     let most = 0;
@@ -167,7 +167,7 @@ function mortalBudgets(store: BudgetStore, life: Life): BudgetStore {
 }
 
 describe('over crashes', () => {
-  const { trials, seed } = campaign({ suite: 25, ci: 250, full: 5000 });
+  const { trials, seed } = campaign({ suite: 10, ci: 250, full: 5000 });
   const SESSIONS = 6;
 
   test(

@@ -1,0 +1,111 @@
+import { createEmulator, type Emulator, fault, reply, toolUse } from '@pawl/emulator';
+import { describe, expect, test } from 'vitest';
+import { randomFrom } from '../../../stores/test/support/random.ts';
+import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
+import {
+  type Agent,
+  createAgent,
+  createBudget,
+  defineTool,
+  openSession,
+  type Session,
+} from '../../src/index.ts';
+import { systemSeams } from '../../src/seams.ts';
+import { memoryStore } from '../../src/store.ts';
+import { clientOf } from '../loop/stage.ts';
+import { Life, mortalStore } from '../session/crash-world.ts';
+
+const look = defineTool({
+  name: 'look',
+  description: 'Looks.',
+  effect: 'read',
+  input: { type: 'object' },
+  run: () => 'seen',
+});
+
+/** A lead that asks four workers at once, turn after turn; each looks as long as it may. All write all they can. */
+function greedyTree(cut: () => boolean): Emulator {
+  return createEmulator({
+    respond({ body }) {
+      const usage = { output_tokens: body.max_tokens };
+      if (cut()) return reply('word '.repeat(400), { fault: fault.cut({ afterEvents: 100 }) });
+      if (body.tool_choice?.type === 'none') return reply('Closed.', { usage });
+      if (body.system === 'worker') return reply(toolUse('look', {}), { usage });
+      const calls = Array.from({ length: 4 }, (_, index) => toolUse('worker', { task: `Part ${index}.` }));
+      return reply(calls, { usage });
+    },
+  });
+}
+
+function tree(emulator: Emulator, usd: number, shared?: ReturnType<typeof createBudget>): Agent {
+  const common = {
+    model: 'claude-haiku-4-5',
+    client: clientOf(emulator.fetch, { maxRetries: 0 }),
+    maxTokens: 1200,
+    cache: 'off',
+    // Waits a hundredth of the time.
+    seams: { timer: (ms: number, fire: () => void) => systemSeams.timer(ms / 100, fire) },
+  } as const;
+  const worker = createAgent({
+    ...common,
+    name: 'worker',
+    system: 'worker',
+    description: 'Works.',
+    tools: [look],
+  });
+  return createAgent({
+    ...common,
+    name: 'lead',
+    system: 'lead',
+    subagents: [worker],
+    limits: { usd },
+    ...(shared && { budget: shared }),
+  });
+}
+
+describe('a tree of subagents', () => {
+  test('keeps to the limit of the run at its top, and its worker to the budget it is given', async () => {
+    const emulator = greedyTree(() => false);
+    const budget = createBudget({ usd: 0.2 });
+    const result = await tree(emulator, 0.1, budget).run('Go.');
+    expect(result.outcome).toBe('budget-limit');
+    expect(emulator.refusals).toEqual([]);
+    expect(emulator.bill.usd).toBeLessThanOrEqual(0.1);
+    expect(result.cost.usd).toBe(emulator.bill.usd);
+    expect(await budget.state()).toMatchObject({ usd: emulator.bill.usd, reservedUsd: 0 });
+  });
+
+  const { trials, seed } = campaign({ suite: 10, ci: 250, full: 5000 });
+  test('also when it is killed and resumed, again and again', { timeout: patienceMs }, async () => {
+    let kills = 0;
+    for (let trial = 0; trial < trials; trial += 1) {
+      const random = randomFrom(seed + trial);
+      const emulator = greedyTree(() => random.chance(0.1));
+      const kept = memoryStore();
+      const sessions: Session[] = [];
+      const usd = 0.05 + random.next() * 0.1;
+      for (let lives = 0; ; lives += 1) {
+        const life = new Life();
+        const crash =
+          lives < 10
+            ? ({ append: 1 + random.below(25), when: random.chance(0.5) ? 'before' : 'after' } as const)
+            : null;
+        const work = async (): Promise<boolean> => {
+          const store = mortalStore(kept, life, crash);
+          const session = await openSession({ agent: tree(emulator, usd), store, id: 's' });
+          sessions.push(session);
+          // Cut three times in a row, a run fails: it is over then.
+          if (session.pending) await session.resume().catch(() => {});
+          else if (session.messages.length === 0) await session.run('Go.').catch(() => {});
+          return true;
+        };
+        if (await Promise.race([life.died.then(() => false), work()])) break;
+        kills += 1;
+      }
+      for (const session of sessions) void session.close();
+      expect(emulator.refusals).toEqual([]);
+      expect(emulator.bill.usd).toBeLessThanOrEqual(usd);
+    }
+    console.log(`trees: ${kills} kills in ${trials} trials`);
+  });
+});
