@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import { scenario as caching } from './caching.ts';
 import { scenario as deltas } from './deltas.ts';
 import { scenario as eager } from './eager.ts';
 import { scenario as firstReply } from './first-reply.ts';
@@ -18,6 +19,7 @@ import { scenario as types } from './types.ts';
 export const scenarios: readonly Scenario[] = [
   steps,
   sessions,
+  caching,
   money,
   deltas,
   toolInput,

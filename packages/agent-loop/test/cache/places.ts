@@ -4,9 +4,9 @@ import { type AgentOptions, createAgent, defineTool, openSession, type Session }
 import { memoryStore } from '../../src/store.ts';
 import { clientOf } from '../loop/stage.ts';
 import { entriesIn } from '../session/world.ts';
+import { words } from './words.ts';
 
-/** A text of about so many tokens. */
-export const words = (tokens: number): string => 'word '.repeat(Math.ceil((tokens * 4) / 1.3 / 5));
+export { words } from './words.ts';
 export const SYSTEM = words(900);
 
 export const look = defineTool({
