@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'everything-starts-early',
-    file: `${LOOP}/tool-batch.ts`,
+    file: `${LOOP}/batched-call.ts`,
     find: "return tool.effect === 'read' && tool.approval === 'never';",
     replace: 'return true;',
     breaks: '2: nothing with an effect runs before the stop reason is known',
@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'conflicts-run-together',
-    file: `${LOOP}/tool-batch.ts`,
+    file: `${LOOP}/batched-call.ts`,
     find: 'return a !== undefined && b !== undefined && (touches(a.writes, b) || touches(b.writes, a));',
     replace: 'return a !== undefined && b !== undefined && touches(a.writes, b) && touches(b.writes, a);',
     breaks: 'conflicting calls are serialised',
@@ -216,7 +216,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'damage-on-reading-passed-over',
-    file: `${LOOP}/open-session.ts`,
+    file: `${LOOP}/session-log.ts`,
     find: 'this.#damageOnReading = error.damage ?? unnamed;',
     replace: 'void unnamed;',
     breaks: '10: a damaged content ends the session there',
