@@ -173,6 +173,7 @@ export class RateLane<T extends { readonly needs: RateNeeds }> {
 
   /** A reply came whole: the window opens a little, up to one request per window. */
   succeeded(charges: Charges, durationMs: number): void {
+    this.#answered = true;
     this.#durationMs += (durationMs - this.#durationMs) / 4;
     if (charges.order <= this.#cutAt) return;
     this.#holdMs = 0;
