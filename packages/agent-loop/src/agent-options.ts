@@ -22,7 +22,9 @@ import {
 import { outputFormat } from './output.ts';
 import type { Pricing } from './pricing.ts';
 import { type PricingOptions, toPricing } from './pricing-option.ts';
+import type { Route } from './route.ts';
 import { type CompiledSchema, compileSchema, type Schema } from './schema.ts';
+import { checkServing, servingBetas, servingParams } from './serving.ts';
 import { type Seams, systemSeams } from './seams.ts';
 import { type RunnableTool, type Tool, toTool } from './tool.ts';
 import { checkPriced } from './worst-case.ts';
@@ -34,6 +36,16 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   /** What the agent is for: read by people, and by a model that may delegate to it. */
   readonly description?: string;
   readonly model: Model;
+  /**
+   * Chooses the model of each run: `routeByRules([...])`, or a function, which may ask another agent. Not in the middle of a
+   * conversation: a session stays with the model it began with, as do `messages` that are handed on with `model`. Default:
+   * always `model`.
+   */
+  readonly route?: Route;
+  /** Models that answer where `model` refuses, in their order, or `'default'` for those that the API chooses. A beta. */
+  readonly fallback?: 'default' | readonly Model[];
+  /** Where the model may run, such as `'us'`, which has its price. Default: what the workspace says. */
+  readonly inferenceGeo?: string;
   /** The system prompt, as text or blocks. Fixed for the life of the agent. */
   readonly system?: string | readonly Anthropic.TextBlockParam[];
   /** Tools of `defineTool` or the SDK, and server tools such as `{ type: 'web_search_20260318', name: 'web_search' }`. */
@@ -123,6 +135,9 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'betas',
   'governor',
   'priority',
+  'route',
+  'fallback',
+  'inferenceGeo',
   'seams',
 ];
 /** Request fields that have an option of their own, or that the loop sets itself. */
@@ -150,6 +165,8 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     throw new ConfigError('model', `expected a model id such as "claude-sonnet-5-5", got ${shown(model)}.`);
   checkName('name', name);
   checkFunction('approve', approve);
+  checkFunction('route', options.route);
+  checkServing(options);
   checkPositive('approvalExpiryMs', options.approvalExpiryMs);
   checkPriority(options.priority);
   checkHooks(hooks);
@@ -167,7 +184,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     tools,
     output,
     limits,
-    betas,
+    betas: [...new Set([...betas, ...servingBetas(options)])],
     hooks,
     approve,
     approvalExpiryMs: options.approvalExpiryMs,
@@ -177,6 +194,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     pricing,
     budget: options.budget,
     cache: toCacheSettings(options.cache),
+    route: options.route,
     seams,
     account: client ?? DEFAULT_ACCOUNT,
     client: clientOnFirstUse(client),
@@ -338,6 +356,7 @@ async function toParams(
     ...request,
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     ...(thinking && { thinking }),
+    ...servingParams(options),
     ...(toolChoice && { tool_choice: toolChoice }),
     ...(system !== undefined && { system: system as string }),
     ...(tools.length > 0 && { tools }),

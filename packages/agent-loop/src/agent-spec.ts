@@ -6,6 +6,7 @@ import type { CacheSettings } from './cache-option.ts';
 import type { CompiledSchema } from './schema.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import type { Pricing } from './pricing.ts';
+import type { Route } from './route.ts';
 import type { Seams } from './seams.ts';
 import type { Tool } from './tool.ts';
 
@@ -60,6 +61,8 @@ export interface AgentSpec {
   readonly seams: Seams;
   /** Stands for whoever pays: agents of one client share what is cached. Those without a client share one. */
   readonly account: object;
+  /** Chooses the model of runs that begin a conversation. */
+  readonly route: Route | undefined;
   /** The client, made on first use where none was given. */
   client(): Promise<Client>;
   /** The request's fields but for the transcript: the same object for every request. */

@@ -1,13 +1,15 @@
 import { type AgentOptions, toSpec } from './agent-options.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
-import type { ContentBlockParam, MessageParam, RequestParams } from './api.ts';
+import type { ContentBlockParam, MessageParam, Model, RequestParams } from './api.ts';
 import { countTokens } from './count-tokens.ts';
 import { ConfigError, RunError } from './errors.ts';
 import type { AgentEvent } from './events.ts';
 import { fleetingJournal } from './journal.ts';
 import { lostByApi } from './lost-reply.ts';
+import { shown } from './option-checks.ts';
 import type { RunResult } from './result.ts';
+import { routed, withModel } from './route.ts';
 import type { InferSchema, Schema } from './schema.ts';
 import { SessionState } from './session-state.ts';
 import { checkInput, prepared, type StartedRun, startRun } from './start-run.ts';
@@ -25,6 +27,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Messages to continue, such as `result.messages` of an earlier run. Sent as they are; open tool calls are answered. */
   readonly messages?: readonly MessageParam[];
+  /** The model of this run, whatever the agent's route would choose: that of `messages`, where they hold thinking. */
+  readonly model?: Model;
 }
 
 /** The exact request a run would begin with, and its size. */
@@ -47,7 +51,7 @@ export interface Agent<Output = never> {
   /** Runs and tells every event as it happens. */
   stream(input: RunInput, options?: RunOptions): AgentStream<Output>;
   /** The exact request `run` would begin with and its prompt tokens. Sends nothing but a token count, which is free. */
-  preview(input: RunInput, options?: Pick<RunOptions, 'messages' | 'signal'>): Promise<Preview>;
+  preview(input: RunInput, options?: RunOptions): Promise<Preview>;
   /**
    * This agent as a tool of another, with a typed hand-over. It runs in a session of its own as a child of the run that
    * calls it, and its answer is the result. `subagents: [agent]` is the same with the defaults.
@@ -100,12 +104,14 @@ function asTool(spec: AgentSpec, options: AgentOptions<Schema | undefined>, give
 function start<Output>(
   spec: AgentSpec,
   input: RunInput,
-  { signal, messages }: RunOptions = {},
+  { signal, messages, model }: RunOptions = {},
   sink: ((event: AgentEvent) => void) | undefined,
 ): StartedRun<Output> {
+  if (model !== undefined && (typeof model !== 'string' || model === ''))
+    throw new ConfigError('model', `expected a model id, got ${shown(model)}.`);
   const state = new SessionState();
   return startRun<Output>({
-    spec,
+    spec: model === undefined ? spec : withModel(spec, model),
     journal: fleetingJournal(),
     state,
     sessionId: null,
@@ -116,8 +122,11 @@ function start<Output>(
   });
 }
 
-async function preview(spec: AgentSpec, input: RunInput, options: RunOptions = {}): Promise<Preview> {
+async function preview(given: AgentSpec, input: RunInput, options: RunOptions = {}): Promise<Preview> {
   checkInput(input);
+  const hasHistory = (options.messages?.length ?? 0) > 0;
+  const own = options.model === undefined ? given : withModel(given, options.model);
+  const spec = await routed(own, { input, hasHistory, before: undefined });
   const params = await prepared(spec);
   const transcript = new Transcript();
   transcript.seed(options.messages ?? []);

@@ -10,6 +10,7 @@ import { haltOfChild, type Parent } from './parent.ts';
 import { recordedResult } from './recorded-result.ts';
 import type { RunResult } from './result.ts';
 import { prefixNews } from './session-prefix.ts';
+import { withModelOf } from './route.ts';
 import { SessionState } from './session-state.ts';
 import { prepared, type StartedRun, startRun } from './start-run.ts';
 import type { Waiting } from './waiting.ts';
@@ -134,12 +135,13 @@ async function withSession<T>(opened: OpenChild, work: (opened: OpenChild) => Pr
 }
 
 /** Runs it, or goes on with it, and keeps how it ended in the parent's journal. */
-async function carryOn(parent: Parent, task: ChildTask, child: ChildSession): Promise<ChildEnded> {
-  const { spec, signal, waiting } = task;
+async function carryOn(parent: Parent, given: ChildTask, child: ChildSession): Promise<ChildEnded> {
+  const task = { ...given, spec: withModelOf(given.spec, child.state.prefix) };
+  const { signal, waiting } = task;
   const { journal, state, session, childRunId } = child;
   if (parent.store) await matchPrefix(parent, task, child);
   const started: StartedRun<unknown> = startRun({
-    spec,
+    spec: given.spec,
     journal,
     state,
     store: parent.store,
@@ -151,7 +153,7 @@ async function carryOn(parent: Parent, task: ChildTask, child: ChildSession): Pr
     sink: parent.telling ? (event) => parent.forward(event) : undefined,
     signal,
   });
-  const leave = parent.children.enter({ session, spec, state, ...started });
+  const leave = parent.children.enter({ session, spec: task.spec, state, ...started });
   const ended = await started.result.catch(asRunError);
   leave();
   const parked = parent.halt.reason && haltOfChild(parent.halt.reason).kind === 'parked';

@@ -19,6 +19,8 @@ export type { Journal, JournalInfo, JournalStore } from './journal.ts';
 export { orchestrate } from './orchestrate.ts';
 export type { OrchestrateOptions } from './orchestrate.ts';
 export type { Cost, Outcome, PartialRunResult, Pending, PendingApproval, RunResult, Step } from './result.ts';
+export { routeByRules } from './route.ts';
+export type { Route, RouteRule } from './route.ts';
 export type { InferSchema, Schema } from './schema.ts';
 export type { Seams } from './seams.ts';
 export { drain, loadSession, openSession } from './session.ts';

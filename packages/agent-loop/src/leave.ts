@@ -10,7 +10,7 @@ export interface Admitted {
 }
 
 /** The shortest reply, in tokens, that a working request is cut down to; below it the model is asked to finish. */
-export const SHORTEST_REPLY = 1024;
+const SHORTEST_REPLY = 1024;
 /** The shortest closing answer, in tokens, that is worth asking for. */
 export const SHORTEST_CLOSING = 256;
 

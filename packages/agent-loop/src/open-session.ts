@@ -1,7 +1,7 @@
 import type { RunInput } from './agent.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
-import type { MessageParam, RequestParams, ToolUseBlock } from './api.ts';
+import type { MessageParam, ToolUseBlock } from './api.ts';
 import { specNamed } from './delegation.ts';
 import { ConfigError } from './errors.ts';
 import type { AgentEvent, NewEntry } from './events.ts';
@@ -14,10 +14,11 @@ import type { Session, SessionRunOptions } from './session.ts';
 import { saveSession } from './session-file.ts';
 import { askedNow, pendingOf } from './session-pending.ts';
 import { prefixNews } from './session-prefix.ts';
+import { withModelOf } from './route.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionState } from './session-state.ts';
 import type { Seams } from './seams.ts';
-import { type StartedRun, startRun } from './start-run.ts';
+import { prepared, type StartedRun, startRun } from './start-run.ts';
 import { toDecision } from './tool-call.ts';
 import type { Usage } from './usage.ts';
 
@@ -30,7 +31,6 @@ const CLOSING_MS = 1000;
 /** What a session is made of. */
 export interface SessionParts {
   readonly spec: AgentSpec;
-  readonly params: RequestParams;
   readonly store: JournalStore;
   readonly id: string;
   readonly journal: Journal;
@@ -180,7 +180,8 @@ export class OpenSession<Output> implements Session<Output> {
   /** Writes the first entry of a new session, or checks that the history can be continued by this agent. */
   async matchPrefix(onChange: 'refuse' | 'drop-thinking'): Promise<void> {
     if (this.damage) return;
-    const { spec, params } = this.#parts;
+    const spec = withModelOf(this.#parts.spec, this.#state.prefix);
+    const params = await prepared(spec);
     const { news, changed } = await prefixNews({ spec, params, state: this.#state });
     if (!changed || onChange === 'drop-thinking') return news.length > 0 ? this.#log.append(news) : undefined;
     const { prefix } = this.#state;

@@ -83,9 +83,10 @@ export interface Session<Output = never> extends AsyncDisposable {
 export async function openSession<Output>(options: SessionOptions<Output>): Promise<Session<Output>> {
   const { agent, store, id, onPrefixChange = 'refuse' } = options;
   const spec = specOf(agent);
-  const params = await prepared(spec);
+  // Before the session is opened, which would take it from its owner.
+  await prepared(spec);
   const journal = await store.open(id);
-  const session = new OpenSession<Output>({ spec, params, store, id, journal });
+  const session = new OpenSession<Output>({ spec, store, id, journal });
   try {
     await session.load();
     await session.matchPrefix(onPrefixChange === 'fork' ? 'refuse' : onPrefixChange);
@@ -114,12 +115,13 @@ export type LoadOptions<Output> = SessionOptions<Output> &
 export async function loadSession<Output>(options: LoadOptions<Output>): Promise<Session<Output>> {
   const { agent, store, id, file, entries, onPrefixChange = 'refuse' } = options;
   const spec = specOf(agent);
-  const params = await prepared(spec);
+  // Before the session is opened, which would take it from its owner.
+  await prepared(spec);
   const loaded = file === undefined ? entries : (await readSession(file)).entries;
   if (!Array.isArray(loaded)) throw new ConfigError('file', 'expected the name of a file, or entries.');
   const journal = await copyInto(store, id, iterate(loaded as readonly Entry[]));
   try {
-    const session = new OpenSession<Output>({ spec, params, store, id, journal });
+    const session = new OpenSession<Output>({ spec, store, id, journal });
     await session.load();
     // It is a copy already.
     await session.matchPrefix(onPrefixChange === 'refuse' ? 'refuse' : 'drop-thinking');

@@ -13,8 +13,10 @@ import { Lineage } from './lineage.ts';
 import { runLogger } from './logger.ts';
 import { haltOfChild, type Parent } from './parent.ts';
 import type { RunResult } from './result.ts';
+import { routed } from './route.ts';
 import { runLoop } from './run.ts';
 import { RunState } from './run-state.ts';
+import { prefixNews } from './session-prefix.ts';
 import type { SessionState } from './session-state.ts';
 import type { Waiting } from './waiting.ts';
 
@@ -71,13 +73,15 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
   const result = follow(start, halt, async () => {
     if (input !== null) checkInput(input);
-    const params = await prepared(spec);
     state.transcript.seed(start.messages ?? []);
+    const chosen = await chosenFor(start, halt);
+    const params = await prepared(chosen);
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
     await start.after;
     const gates = start.gates ?? gatesOf(spec);
-    running = new RunState({ ...start, gates, runId, halt, logger, params, children, lineage });
+    running = new RunState({ ...start, spec: chosen, gates, runId, halt, logger, params, children, lineage });
     tellBegun();
+    if (spec.route && state.prefix) await keepChoice(running);
     return runLoop(running, input) as Promise<RunResult<Output>>;
   });
   const over = (): void => tellBegun();
@@ -96,6 +100,18 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
       return true;
     },
   };
+}
+
+/** The agent with the model that this run has. A run that is stopped meanwhile ends before it would matter. */
+async function chosenFor({ spec, state, input }: RunStart, halt: Halt): Promise<AgentSpec> {
+  const hasHistory = state.transcript.messages.length > 0;
+  return (await halt.race(routed(spec, { input, hasHistory, before: state.prefix?.model }))) ?? spec;
+}
+
+/** A session knows which model it is to go on with. */
+async function keepChoice(run: RunState): Promise<void> {
+  const { spec, params, state } = run;
+  for (const entry of (await prefixNews({ spec, params, state })).news) await run.record(entry);
 }
 
 /** Runs `work` while an aborted signal stops it, or the end of its parent. */

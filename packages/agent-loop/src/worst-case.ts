@@ -204,6 +204,10 @@ function assessAnew(run: RunState, request: ModelRequest): Assessment {
     };
     return worstCase(facts, pricing);
   };
+  // Several gates ask the same.
+  let last:
+    | { readonly pricing: Pricing | null; readonly promptTokens: number | null; readonly worst: WorstCase }
+    | undefined;
   return {
     glance,
     get countable() {
@@ -211,7 +215,10 @@ function assessAnew(run: RunState, request: ModelRequest): Assessment {
     },
     worst(pricing, more = 0) {
       const { tokens } = glance;
-      return of(pricing, tokens === null ? null : tokens + more);
+      const promptTokens = tokens === null ? null : tokens + more;
+      if (last?.pricing !== pricing || last.promptTokens !== promptTokens)
+        last = { pricing, promptTokens, worst: of(pricing, promptTokens) };
+      return last.worst;
     },
     least: (pricing) => of(pricing, 0),
     learn(reply) {

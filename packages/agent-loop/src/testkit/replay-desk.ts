@@ -6,7 +6,7 @@ import type { SessionState } from '../session-state.ts';
 import { toCacheSettings } from '../cache-option.ts';
 import { sameJson } from '../same-json.ts';
 import { settingsOf } from '../session-settings.ts';
-import { ServedEnd } from '../tool-call.ts';
+import { LeftOpen, ServedEnd } from '../tool-call.ts';
 import type { Tool } from '../tool.ts';
 import { type Difference, differences, differencesOfMessages } from './replay-diff.ts';
 import { ReplayMismatch } from './replay-mismatch.ts';
@@ -130,6 +130,9 @@ export class ReplayDesk {
     const ended = this.scene.end?.outcome;
     if (ended === undefined || ended === 'stopped' || ended === 'time-limit' || ended === 'failed')
       void this.#whenQuiet();
+    // It had started, and waited: so do subagents whose calls need decisions.
+    else if (ended === 'awaiting-approval' && this.scene.started.has(callId))
+      return Promise.reject(new LeftOpen());
     else this.#fail(this.mismatch(`The agent ran "${tool}" (${callId}), which the recording does not hold`));
     return pending;
   }

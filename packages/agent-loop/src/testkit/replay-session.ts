@@ -102,7 +102,8 @@ class Replay<Output> {
         ? this.#session
         : null;
     if (playsOn) {
-      for (const entry of since) if (entry.type === 'approval') await playsOn.decide(entry, entry);
+      for (const entry of since)
+        if (entry.type === 'approval' && entry.session === undefined) await playsOn.decide(entry, entry);
       return playsOn;
     }
     await this.#session?.rest(0);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool, openSession } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
+import { replaySession } from '../../src/testkit/index.ts';
 import { entriesIn, family, lines, realTime, resultsIn } from './family.ts';
 
 /** A lead, two managers, and under each a worker whose tool needs approval; the second manager is slow. */
@@ -94,6 +95,8 @@ describe('a decision that a subagent needs', () => {
     expect(third.steps).toHaveLength(emulator.requests.length);
     expect(emulator.refusals).toEqual([]);
     expect(resultsIn(emulator.requests.at(-1))).toEqual(['Done.', 'Looked.']);
+    const replayed = await replaySession(await entriesIn(store, 'top'), agent);
+    expect(replayed.map(({ outcome }) => outcome)).toEqual(['awaiting-approval', 'completed']);
   });
 
   it('can be given while the others work: it is carried out by the run under way', async () => {

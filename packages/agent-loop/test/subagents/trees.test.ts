@@ -77,7 +77,7 @@ describe('a tree of agents', () => {
     patienceMs,
   );
 
-  const { trials, seed } = campaign({ suite: 15, ci: 10_000, full: 10_000 });
+  const { trials, seed } = campaign({ suite: 15, ci: 2000, full: 10_000 });
   it(
     `of any shape, whatever happens to it, ends whole (${trials} trees)`,
     async () => {
