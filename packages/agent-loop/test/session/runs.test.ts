@@ -306,7 +306,8 @@ describe.each(stores)('a session, %s', (_, make) => {
     const session = await w.open();
     const run = session.run('Do not lose me.');
     for (;;) {
-      if ((await w.entries()).some(({ type }) => type === 'request')) break;
+      // Sent as well as kept: a request that was never sent would leave its step to the next one.
+      if (w.emulator.requests.length > 0) break;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     await session.close();

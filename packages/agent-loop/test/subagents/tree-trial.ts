@@ -32,8 +32,9 @@ export async function runTrial({ plan, fates, asks, chance }: Trial): Promise<Tr
 
 async function live(world: TreeWorld, plan: PlanNode, fate: Fate, chance: Chance): Promise<void> {
   const life = new Life();
+  let opened: Session | undefined;
   const work = (async () => {
-    const session = await world.boot(life, 'crash' in fate ? fate.crash : undefined);
+    const session = (opened = await world.boot(life, 'crash' in fate ? fate.crash : undefined));
     if ('crash' in fate) {
       while (await step(world, session, plan, chance));
     } else if (isNew(session) || session.resumable) {
@@ -47,6 +48,8 @@ async function live(world: TreeWorld, plan: PlanNode, fate: Fate, chance: Chance
   // A process that could not go on ends; another one takes over.
   await Promise.race([life.died, work.catch(() => {})]);
   life.die();
+  // A dead process has no open sessions, which would be drained with those of other tests.
+  void opened?.close().catch(() => {});
 }
 
 function isNew(session: Session): boolean {
