@@ -23,7 +23,7 @@ const misses = async (from: Pick<Setting, 'entries'>): Promise<unknown[]> =>
 
 it('tells what was written and read, and that nothing was missed', async () => {
   const w = setUp({ tools: [look], steps: [reply([toolUse('look', {})]), reply('Done.')] });
-  const chat = await w.session();
+  await using chat = await w.session();
   await chat.run('A?');
   const [first, second] = await factsOf(w);
   expect([first?.read, first?.miss]).toEqual([0, 'first-request']);
@@ -53,7 +53,7 @@ it.each<[string, Partial<AgentOptions>, Partial<AgentOptions>, string]>([
   const first = await w.session(before);
   await first.run('A?');
   await first.close();
-  const second = await w.session(after);
+  await using second = await w.session(after);
   await second.run('B?');
   await second.run('C?');
   expect(await misses(w)).toEqual(['first-request', expected, null]);
@@ -61,7 +61,7 @@ it.each<[string, Partial<AgentOptions>, Partial<AgentOptions>, string]>([
 
 it('names what else there can be: a pause too long, an image, too little, nothing marked', async () => {
   const w = setUp({ steps: Array.from({ length: 4 }, () => reply('Yes.')) });
-  const chat = await w.session();
+  await using chat = await w.session();
   await chat.run('A?');
   w.pass(6 * MINUTE);
   await chat.run('B?');
@@ -70,11 +70,11 @@ it('names what else there can be: a pause too long, an image, too little, nothin
   await chat.run([{ type: 'image', source: { type: 'base64', media_type: 'image/png', data } }]);
   expect(await misses(w)).toEqual(['first-request', 'expired', 'images-added']);
   const short = setUp({ system: 'Hi.', steps: [reply('One.')] });
-  const brief = await short.session();
+  await using brief = await short.session();
   await brief.run('A?');
   expect(await misses(short)).toEqual(['too-short']);
   const off = setUp({ cache: 'off', steps: [reply('One.'), reply('Two.')] });
-  const plain = await off.session();
+  await using plain = await off.session();
   await plain.run('A?');
   await plain.run('B?');
   expect(await misses(off)).toEqual(['first-request', 'not-marked']);
@@ -83,7 +83,7 @@ it('names what else there can be: a pause too long, an image, too little, nothin
 it('blames the server where nothing else has changed', async () => {
   const gone = { cache_read_input_tokens: 0, cache_creation_input_tokens: 2000 };
   const w = setUp({ steps: [reply('One.'), reply('Two.', { usage: gone })] });
-  const chat = await w.session();
+  await using chat = await w.session();
   await chat.run('A?');
   await chat.run('B?');
   expect(await misses(w)).toEqual(['first-request', 'evicted']);

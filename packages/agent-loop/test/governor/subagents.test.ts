@@ -4,7 +4,7 @@ import { createGovernor } from '../../src/index.ts';
 import { family, watch } from '../subagents/family.ts';
 
 test('at concurrency 1 a parent and its subagents take turns: who waits for a child holds no place', async () => {
-  const { agent, emulator, time } = family({
+  const set = family({
     lead: (turn) =>
       turn === 0
         ? reply([toolUse('one', { task: 'a' }), toolUse('two', { task: 'b' })], { delayMs: 1000 })
@@ -13,13 +13,13 @@ test('at concurrency 1 a parent and its subagents take turns: who waits for a ch
     two: () => reply('Two.', { delayMs: 1000 }),
   });
   const governor = createGovernor({ concurrency: 1 });
-  const children = ['one', 'two'].map((name) => agent(name, { description: `Does ${name}.` }));
-  const lead = agent('lead', { subagents: children, governor });
-  const { events, result } = await watch(time, lead.stream('Go.'));
+  const children = ['one', 'two'].map((name) => set.agent(name, { description: `Does ${name}.` }));
+  const lead = set.agent('lead', { subagents: children, governor });
+  const { events, result } = await watch(set.time, lead.stream('Go.'));
   expect(result).toMatchObject({ outcome: 'completed', text: 'Both.' });
   // The children, which have no governor of their own, pass their parent's: one request after the other.
-  const [first = { at: 0 }] = emulator.requests;
-  expect(emulator.requests.map(({ at }) => at - first.at)).toEqual([0, 1000, 2000, 3000]);
+  const [first = { at: 0 }] = set.emulator.requests;
+  expect(set.emulator.requests.map(({ at }) => at - first.at)).toEqual([0, 1000, 2000, 3000]);
   const waits = events.filter((event) => event.type === 'wait');
   expect(waits).toMatchObject([
     {

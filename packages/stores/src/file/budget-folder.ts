@@ -54,7 +54,7 @@ const updating = new Map<string, Promise<void>>();
 
 async function update({ fs, root, id }: Where, change: (kept: string | null) => string): Promise<void> {
   const all = join(root, FOLDER);
-  await makeDirectory(fs, all);
+  await makeFolder(fs, root, all);
   const place = { fs, folder: join(all, id), id };
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const latest = await readLatest(place);
@@ -64,6 +64,18 @@ async function update({ fs, root, id }: Where, change: (kept: string | null) => 
   }
   throw new JournalError('io', `The budget ${JSON.stringify(id)} is changed by others without end.`);
 }
+
+/** Whoever made the folder may have died before its name was safe. */
+async function makeFolder(fs: FileSystem, root: string, all: string): Promise<void> {
+  const safe = safeFolders.get(fs) ?? new Set<string>();
+  safeFolders.set(fs, safe);
+  if (safe.has(all)) return;
+  await makeDirectory(fs, all);
+  await fs.syncDirectory(root);
+  safe.add(all);
+}
+
+const safeFolders = new WeakMap<FileSystem, Set<string>>();
 
 interface Version {
   readonly version: number;
