@@ -8,6 +8,7 @@ export type { Budget, BudgetOptions } from './budget.ts';
 export type { Client, JsonValue, MessageParam } from './api.ts';
 export { costReport } from './cost-report.ts';
 export type { CostReport } from './cost-report.ts';
+export { compactionWorth } from './compaction-worth.ts';
 export { ConfigError, RunError } from './errors.ts';
 export type { RunErrorCode } from './errors.ts';
 export type { AgentEvent, Delta, Entry, ToolOutcome } from './events.ts';
