@@ -1,4 +1,4 @@
-import type { PartialRunResult } from './result.ts';
+import type { PartialRunResult } from './loop/result.ts';
 
 /**
  * Why a run could not go on.

@@ -1,4 +1,4 @@
-import { scaled } from './amount.ts';
+import { scaled } from './money/amount.ts';
 import { ConfigError } from './errors.ts';
 
 /** Longest wait of a timer, in milliseconds (24.8 days): a longer one would fire at once. */

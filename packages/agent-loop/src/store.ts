@@ -4,14 +4,14 @@
  *
  * @module
  */
-export type { BudgetStore } from './budget-store.ts';
-export { EntryDecoder } from './entry-decoder.ts';
-export { EntryEncoder, entryJson } from './entry-encoder.ts';
-export type { EncodedEntry } from './entry-encoder.ts';
-export type { Entry } from './events.ts';
-export { memoryGovernorStore } from './governor-store.ts';
-export type { GovernorNote, GovernorStore } from './governor-store.ts';
-export { checkAppend, checkJournalId, JournalError, memoryJournal } from './journal.ts';
+export type { BudgetStore } from './money/budget-store.ts';
+export { EntryDecoder } from './journal/entry-decoder.ts';
+export { EntryEncoder, entryJson } from './journal/entry-encoder.ts';
+export type { EncodedEntry } from './journal/entry-encoder.ts';
+export type { Entry } from './journal/events.ts';
+export { memoryGovernorStore } from './governor/governor-store.ts';
+export type { GovernorNote, GovernorStore } from './governor/governor-store.ts';
+export { checkAppend, checkJournalId, JournalError, memoryJournal } from './journal/journal.ts';
 export type {
   AppendOptions,
   Journal,
@@ -19,5 +19,5 @@ export type {
   JournalErrorCode,
   JournalInfo,
   JournalStore,
-} from './journal.ts';
-export { memoryStore } from './memory-store.ts';
+} from './journal/journal.ts';
+export { memoryStore } from './journal/memory-store.ts';

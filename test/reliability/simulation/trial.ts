@@ -3,7 +3,7 @@ import { ConfigError, JournalError, openSession, RunError } from '@pawl/agent-lo
 import type { Entry, JournalStore, Session } from '@pawl/agent-loop';
 import { fileStore } from '@pawl/stores/file';
 import type { FileSystem } from '@pawl/stores/file';
-import { openSessions } from '../../../packages/agent-loop/src/open-session.ts';
+import { openSessions } from '../../../packages/agent-loop/src/session/open-session.ts';
 import { randomFrom } from '../../../packages/stores/test/support/random.ts';
 import type { Random } from '../../../packages/stores/test/support/random.ts';
 import { SimulatedFileSystem } from '../../../packages/stores/test/support/simulated-file-system.ts';

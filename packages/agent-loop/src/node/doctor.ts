@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError, messageOf } from '../errors.ts';
-import type { Entry } from '../events.ts';
-import { JournalError, type JournalDamage, type JournalStore } from '../journal.ts';
-import { readSession } from '../session-file.ts';
-import { findingsOf, type SessionFinding } from '../session-findings.ts';
-import { importTranscript } from '../session-import.ts';
+import type { Entry } from '../journal/events.ts';
+import { JournalError, type JournalDamage, type JournalStore } from '../journal/journal.ts';
+import { readSession } from '../session/session-file.ts';
+import { findingsOf, type SessionFinding } from '../session/session-findings.ts';
+import { importTranscript } from '../session/session-import.ts';
 
 /** What to look at: a saved session or a transcript of another program, or a session in a store. */
 export type Patient =

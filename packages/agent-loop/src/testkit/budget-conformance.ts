@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { BudgetStore } from '../budget-store.ts';
+import type { BudgetStore } from '../money/budget-store.ts';
 import type { ConformanceCase } from './store-conformance.ts';
 
 /** A store of budgets, fresh and empty. */

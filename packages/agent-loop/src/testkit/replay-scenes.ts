@@ -7,7 +7,7 @@ import type {
   RequestEvent,
   RunEndEvent,
   ToolEndEvent,
-} from '../events.ts';
+} from '../journal/events.ts';
 
 /** A request of a recording and what came of it; null where the process ended first. */
 export interface Exchange {

@@ -1,6 +1,6 @@
 import type { Message, StreamEvent } from '../api.ts';
-import type { ReplyEvent, ReplyLostEvent } from '../events.ts';
-import { LostReply } from '../lost-reply.ts';
+import type { ReplyEvent, ReplyLostEvent } from '../journal/events.ts';
+import { LostReply } from '../request/lost-reply.ts';
 
 /** A recorded reply as a response: read to its end it is the same message again, with the same broken calls. */
 export function responseOf(entry: ReplyEvent): Response {

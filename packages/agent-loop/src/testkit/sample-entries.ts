@@ -1,4 +1,4 @@
-import type { Entry } from '../events.ts';
+import type { Entry } from '../journal/events.ts';
 
 interface SampleOptions {
   /** Position of the first entry. Default 0. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BudgetBook, type Ceiling, plus, type Spend } from '../../src/budget-book.ts';
+import { BudgetBook, type Ceiling, plus, type Spend } from '../../src/money/budget-book.ts';
 
 const spend = (amount: bigint, tokens = 0): Spend => ({ amount, tokens });
 const ceiling = (amount: bigint | null, tokens: number | null = null): Ceiling => ({ amount, tokens });

@@ -1,11 +1,11 @@
 import { createEmulator, reply, toolUse } from '@pawl/emulator';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toUsd } from '../../src/amount.ts';
+import { toUsd } from '../../src/money/amount.ts';
 import type { RequestParams } from '../../src/api.ts';
 import { createAgent, createBudget, defineTool, RunError } from '../../src/index.ts';
-import { standardPricing } from '../../src/pricing.ts';
-import { worstAt, worstCase, type WorstCaseFacts } from '../../src/worst-case.ts';
+import { standardPricing } from '../../src/money/pricing.ts';
+import { worstAt, worstCase, type WorstCaseFacts } from '../../src/money/worst-case.ts';
 import { clientOf } from '../loop/stage.ts';
 
 const AT = Date.UTC(2026, 10, 20);

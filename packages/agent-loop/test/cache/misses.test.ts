@@ -1,8 +1,8 @@
 import { reply, toolUse } from '@pawl/emulator';
 import { expect, it } from 'vitest';
 import type { AgentOptions } from '../../src/index.ts';
-import type { CacheFacts } from '../../src/cache-log.ts';
-import { SessionState } from '../../src/session-state.ts';
+import type { CacheFacts } from '../../src/cache/cache-log.ts';
+import { SessionState } from '../../src/journal/session-state.ts';
 import { look, MINUTE, setUp, SYSTEM } from './places.ts';
 
 type Setting = ReturnType<typeof setUp>;

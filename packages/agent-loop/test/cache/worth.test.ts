@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { gapOf, Habit } from '../../src/cache-habit.ts';
-import { fitting, type OwnMarks } from '../../src/cache-marks.ts';
-import type { CacheTtl } from '../../src/cache-option.ts';
-import { cacheCosts, worthwhileTtl } from '../../src/cache-worth.ts';
+import { gapOf, Habit } from '../../src/cache/cache-habit.ts';
+import { fitting, type OwnMarks } from '../../src/cache/cache-marks.ts';
+import type { CacheTtl } from '../../src/cache/cache-option.ts';
+import { cacheCosts, worthwhileTtl } from '../../src/cache/cache-worth.ts';
 
 const rates = { read: 0.05, write5m: 1.25, write1h: 2 };
 

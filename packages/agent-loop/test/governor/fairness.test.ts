@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FairQueue } from '../../src/fair-queue.ts';
+import { FairQueue } from '../../src/governor/fair-queue.ts';
 import { crowd, members, turns } from './crowd.ts';
 
 const flows = fc.array(

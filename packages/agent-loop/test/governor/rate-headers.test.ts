@@ -1,7 +1,7 @@
 import { createEmulator } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
-import { readRates } from '../../src/rate-headers.ts';
-import { modelClass, publicName } from '../../src/rate-scope.ts';
+import { readRates } from '../../src/governor/rate-headers.ts';
+import { modelClass, publicName } from '../../src/governor/rate-scope.ts';
 
 describe('which models share their limits', () => {
   test.each([

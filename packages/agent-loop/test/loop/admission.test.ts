@@ -1,11 +1,11 @@
 import { fault, reply, toolUse } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
-import type { Gate, Permit, Refusal } from '../../src/admission.ts';
-import { specOf } from '../../src/agent.ts';
+import type { Gate, Permit, Refusal } from '../../src/loop/admission.ts';
+import { specOf } from '../../src/agent/agent.ts';
 import { type AgentEvent, defineTool, RunError } from '../../src/index.ts';
-import { memoryJournal } from '../../src/journal.ts';
-import { SessionState } from '../../src/session-state.ts';
-import { startRun } from '../../src/start-run.ts';
+import { memoryJournal } from '../../src/journal/journal.ts';
+import { SessionState } from '../../src/journal/session-state.ts';
+import { startRun } from '../../src/loop/start-run.ts';
 import { expectSound, type Stage, stage, type StageOptions, story } from './stage.ts';
 
 const look = defineTool({

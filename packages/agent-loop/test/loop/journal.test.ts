@@ -8,11 +8,11 @@ import {
   type Journal,
   RunError,
 } from '../../src/index.ts';
-import { toSpec } from '../../src/agent-options.ts';
-import { memoryJournal } from '../../src/journal.ts';
-import { SessionState } from '../../src/session-state.ts';
-import { startRun } from '../../src/start-run.ts';
-import { Tally } from '../../src/tally.ts';
+import { toSpec } from '../../src/agent/agent-options.ts';
+import { memoryJournal } from '../../src/journal/journal.ts';
+import { SessionState } from '../../src/journal/session-state.ts';
+import { startRun } from '../../src/loop/start-run.ts';
+import { Tally } from '../../src/money/tally.ts';
 import { clientOf, entriesOf, fold, story } from './stage.ts';
 
 type Recorded = Partial<AgentOptions> & {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ContentBlock, Message, MessageParam, RequestParams, StreamEvent } from '../../src/api.ts';
-import { BadStream, ReplyBuilder, type ReplyListener } from '../../src/reply-builder.ts';
-import { RequestBody } from '../../src/request-body.ts';
-import { decide } from '../../src/stop.ts';
+import { BadStream, ReplyBuilder, type ReplyListener } from '../../src/request/reply-builder.ts';
+import { RequestBody } from '../../src/request/request-body.ts';
+import { decide } from '../../src/loop/stop.ts';
 
 const decoder = new TextDecoder();
 /** Text with everything in it that text can have: quotes, escapes, astral characters, halves of them. */

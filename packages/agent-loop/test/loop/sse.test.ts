@@ -1,7 +1,7 @@
 import { Stream } from '@anthropic-ai/sdk/core/streaming';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SseDecoder } from '../../src/sse.ts';
+import { SseDecoder } from '../../src/request/sse.ts';
 
 type Frame = readonly [event: string | null, data: string];
 

@@ -14,7 +14,7 @@ import {
   type RunOptions,
   type RunResult,
 } from '../../src/index.ts';
-import { SessionState } from '../../src/session-state.ts';
+import { SessionState } from '../../src/journal/session-state.ts';
 import type { VirtualTime } from './time.ts';
 
 /** An agent whose model is an emulator that follows a script. */

@@ -2,7 +2,7 @@ import { createEmulator, fault, reply, text, toolUse } from '@pawl/emulator';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AgentEvent, type Delta, createAgent, defineTool, RunError } from '../../src/index.ts';
-import { EventQueue } from '../../src/event-queue.ts';
+import { EventQueue } from '../../src/agent/event-queue.ts';
 import { clientOf, entriesOf, expectSound, play, stage, story } from './stage.ts';
 
 const unhandled: unknown[] = [];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fromUsd, scaled, share, toUsd } from '../../src/amount.ts';
+import { fromUsd, scaled, share, toUsd } from '../../src/money/amount.ts';
 
 const pico = fc.bigInt({ min: 0n, max: 4_500n * 10n ** 12n });
 

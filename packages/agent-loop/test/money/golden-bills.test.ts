@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { createLedger } from '../../../emulator/src/bill.ts';
 import { catalogue, modelTable } from '../../../emulator/src/models.ts';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
-import { toUsd } from '../../src/amount.ts';
+import { toUsd } from '../../src/money/amount.ts';
 import type { Message } from '../../src/api.ts';
-import { PRICES } from '../../src/prices.ts';
-import { type PricedUsage, standardPricing } from '../../src/pricing.ts';
+import { PRICES } from '../../src/money/prices.ts';
+import { type PricedUsage, standardPricing } from '../../src/money/pricing.ts';
 
 /** A usage, and what it costs, worked out by hand from the published prices: see `terms`. */
 interface GoldenBill {

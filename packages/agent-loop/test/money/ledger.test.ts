@@ -1,9 +1,9 @@
 import { fault, reply, text, toolUse } from '@pawl/emulator';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { fromUsd, toUsd } from '../../src/amount.ts';
+import { fromUsd, toUsd } from '../../src/money/amount.ts';
 import { defineTool, type Step } from '../../src/index.ts';
-import { costOf } from '../../src/ledger.ts';
+import { costOf } from '../../src/money/ledger.ts';
 import { play, stage } from '../loop/stage.ts';
 
 const tool = (name: string) =>

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { toUsd } from '../../src/amount.ts';
-import { standardPricing } from '../../src/pricing.ts';
-import { WITHOUT_PRICE } from '../../src/prices.ts';
+import { toUsd } from '../../src/money/amount.ts';
+import { standardPricing } from '../../src/money/pricing.ts';
+import { WITHOUT_PRICE } from '../../src/money/prices.ts';
 
 const at = Date.parse('2026-11-20');
 const pricing = standardPricing();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { toUsd } from '../../src/amount.ts';
+import { toUsd } from '../../src/money/amount.ts';
 import { createAgent } from '../../src/index.ts';
-import { type PricingOptions, toPricing } from '../../src/pricing-option.ts';
+import { type PricingOptions, toPricing } from '../../src/money/pricing-option.ts';
 
 const at = Date.parse('2026-11-20');
 const million = { input_tokens: 1_000_000, output_tokens: 0 };

@@ -20,7 +20,7 @@ import {
   orchestrate,
   type Session,
 } from '../../src/index.ts';
-import { SessionState } from '../../src/session-state.ts';
+import { SessionState } from '../../src/journal/session-state.ts';
 import { memoryStore } from '../../src/store.ts';
 import { type Crash, Life, mortalStore } from '../session/crash-world.ts';
 import { entriesIn } from '../session/world.ts';

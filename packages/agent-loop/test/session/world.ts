@@ -16,7 +16,7 @@ import {
   type Session,
   type SessionOptions,
 } from '../../src/index.ts';
-import { costOf } from '../../src/ledger.ts';
+import { costOf } from '../../src/money/ledger.ts';
 import { memoryStore } from '../../src/store.ts';
 import { clientOf, withoutMarkers } from '../loop/stage.ts';
 

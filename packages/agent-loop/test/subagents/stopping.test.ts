@@ -1,8 +1,8 @@
 import { reply, text, toolUse } from '@pawl/emulator';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Gate } from '../../src/admission.ts';
-import { specOf } from '../../src/agent.ts';
+import type { Gate } from '../../src/loop/admission.ts';
+import { specOf } from '../../src/agent/agent.ts';
 import {
   type AgentEvent,
   type AgentStream,
@@ -10,9 +10,9 @@ import {
   openSession,
   type RunOptions,
 } from '../../src/index.ts';
-import { memoryJournal } from '../../src/journal.ts';
-import { SessionState } from '../../src/session-state.ts';
-import { startRun } from '../../src/start-run.ts';
+import { memoryJournal } from '../../src/journal/journal.ts';
+import { SessionState } from '../../src/journal/session-state.ts';
+import { startRun } from '../../src/loop/start-run.ts';
 import { memoryStore } from '../../src/store.ts';
 import { virtualTime } from '../loop/time.ts';
 import { entriesIn, family, lines, realTime, watch } from './family.ts';

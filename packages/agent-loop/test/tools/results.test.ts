@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type AgentEvent, defineTool, type ToolOutput } from '../../src/index.ts';
-import { shapeOutput } from '../../src/tool-content.ts';
+import { shapeOutput } from '../../src/tools/tool-content.ts';
 import { answered, answerOf, failed, turnOf } from '../support/agent-under-test.ts';
 import { virtualTime } from '../loop/time.ts';
 

@@ -1,4 +1,4 @@
-import type { JournalStore } from '../../journal.ts';
+import type { JournalStore } from '../../journal/journal.ts';
 
 /** A store, fresh and empty, and the ways to handle it. */
 export interface StoreUnderTest {

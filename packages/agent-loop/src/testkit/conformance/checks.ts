@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Entry } from '../../events.ts';
-import { JournalError } from '../../journal.ts';
-import type { Journal, JournalErrorCode, JournalStore } from '../../journal.ts';
+import type { Entry } from '../../journal/events.ts';
+import { JournalError } from '../../journal/journal.ts';
+import type { Journal, JournalErrorCode, JournalStore } from '../../journal/journal.ts';
 
 /** The entries of a journal. */
 export async function all(journal: Journal, from?: number): Promise<Entry[]> {

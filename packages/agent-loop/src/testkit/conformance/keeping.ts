@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Entry } from '../../events.ts';
+import type { Entry } from '../../journal/events.ts';
 import { sampleEntries } from '../sample-entries.ts';
 import type { Case } from './case.ts';
 import { all, attempt, holds, rejects } from './checks.ts';

@@ -1,0 +1,388 @@
+import type Anthropic from '@anthropic-ai/sdk';
+import type { Logger, LoggerOptions } from 'pino';
+import type { Agent } from './agent.ts';
+import type { AgentSpec, Limits } from './agent-spec.ts';
+import type { Client, Model, RequestParams, ToolParam } from '../api.ts';
+import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
+import { checkContext, contextBetas, type ContextOption, contextParams } from './context-option.ts';
+import { defaultClient } from './default-client.ts';
+import { type Budget, gateOf } from '../money/budget.ts';
+import { ConfigError } from '../errors.ts';
+import { gateOfGovernor, type Governor } from '../governor/governor.ts';
+import type { Approve, Hooks } from './hooks.ts';
+import {
+  checkDuration,
+  checkFunction,
+  checkMoney,
+  checkName,
+  checkPositive,
+  refuseUnknown,
+  shown,
+  withoutUndefined,
+} from '../option-checks.ts';
+import { outputFormat } from './output.ts';
+import type { Pricing } from '../money/pricing.ts';
+import { type PricingOptions, toPricing } from '../money/pricing-option.ts';
+import type { Route } from './route.ts';
+import { type CompiledSchema, compileSchema, type Schema } from '../tools/schema.ts';
+import { checkServing, servingBetas, servingParams } from './serving.ts';
+import { type Seams, systemSeams } from '../seams.ts';
+import { type RunnableTool, type Tool, toTool } from '../tools/tool.ts';
+import { checkPriced } from '../money/worst-case.ts';
+
+/** What `createAgent` takes. Only `model` is required. */
+export interface AgentOptions<O extends Schema | undefined = undefined> {
+  /** Names the agent in events, logs and costs. 1 to 64 letters, digits, `_` or `-`. Default `'agent'`. */
+  readonly name?: string;
+  /** What the agent is for: read by people, and by a model that may delegate to it. */
+  readonly description?: string;
+  readonly model: Model;
+  /**
+   * Chooses the model of each run: `routeByRules([...])`, or a function, which may ask another agent. Not in the middle of a
+   * conversation: a session stays with the model it began with, as do `messages` that are handed on with `model`. Default:
+   * always `model`.
+   */
+  readonly route?: Route;
+  /** Models that answer where `model` refuses, in their order, or `'default'` for those that the API chooses. A beta. */
+  readonly fallback?: 'default' | readonly Model[];
+  /** Where the model may run, such as `'us'`, which has its price. Default: what the workspace says. */
+  readonly inferenceGeo?: string;
+  /** The system prompt, as text or blocks. Fixed for the life of the agent. */
+  readonly system?: string | readonly Anthropic.TextBlockParam[];
+  /** Tools of `defineTool` or the SDK, and server tools such as `{ type: 'web_search_20260318', name: 'web_search' }`. */
+  readonly tools?: readonly (Tool | RunnableTool | ServerTool)[];
+  /** Agents it may delegate to: each is a tool, `agent.asTool()`. They need a name and a description. */
+  readonly subagents?: readonly Agent<unknown>[];
+  readonly limits?: Partial<Limits>;
+  /** Any client of the SDK. Default: one with the SDK's own defaults, made on first use. */
+  readonly client?: Client;
+  /** Longest reply in tokens (`max_tokens`), thinking included. Default 32,000. */
+  readonly maxTokens?: number;
+  /** Schema of the final answer; the result then has a typed `output`. */
+  readonly output?: O;
+  readonly thinking?: Anthropic.ThinkingConfigParam;
+  readonly effort?: NonNullable<Anthropic.OutputConfig['effort']>;
+  readonly toolChoice?: Anthropic.ToolChoice;
+  /** Decides on calls of tools that need approval. Without it such calls end the run as `awaiting-approval`. */
+  readonly approve?: Approve;
+  /** How long a call of a session waits for a decision, in milliseconds; after that it counts as denied. Default: for ever. */
+  readonly approvalExpiryMs?: number;
+  readonly hooks?: Hooks;
+  /** A pino logger, or options to make one. Default: nothing is logged. */
+  readonly logger?: Logger | LoggerOptions;
+  /** Prices beside, or instead of, the built-in list: of models that are new, or of a contract. */
+  readonly pricing?: PricingOptions;
+  /** A budget that its runs share with those of all other agents that have it. */
+  readonly budget?: Budget;
+  /**
+   * What the prompt cache keeps: `'auto'` (what will probably be read back, for as long as pays), `'1h'`, `'off'`, or where
+   * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
+   */
+  readonly cache?: CacheOption;
+  /** What the API leaves out of a long conversation: old tool results, or all but a summary. Default: nothing. */
+  readonly context?: ContextOption;
+  /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
+  readonly request?: Readonly<Record<string, unknown>>;
+  /** Beta names; requests then go through the SDK's beta namespace. */
+  readonly betas?: readonly string[];
+  /** Spaces out its requests with those of all other agents that share it, to stay below the rate limits. Default: none. */
+  readonly governor?: Governor;
+  /** Its weight where the agents of a governor compete: one of 2 gets twice the share of one of 1, the default. */
+  readonly priority?: number;
+  /** Clock, randomness, ids and timers, for tests and simulations. */
+  readonly seams?: Partial<Seams>;
+}
+
+/** A tool that the API itself runs, of the beta namespace too. Toolsets of MCP servers have no name. */
+export type ServerTool =
+  | Extract<ToolParam | Anthropic.Beta.BetaToolUnion, { type: string; name: string }>
+  | Anthropic.Beta.BetaMCPToolset;
+
+const DEFAULT_LIMITS: Limits = {
+  turns: 50,
+  timeMs: 3_600_000,
+  idleMs: 60_000,
+  concurrency: 8,
+  turnRetries: 2,
+  pauses: 10,
+  retryAfterMs: 60_000,
+  outputRetries: 2,
+  depth: 4,
+  children: 50,
+};
+const DEFAULT_MAX_TOKENS = 32_000;
+const DEFAULT_ACCOUNT = {};
+
+const OPTIONS: readonly (keyof AgentOptions)[] = [
+  'name',
+  'description',
+  'model',
+  'system',
+  'tools',
+  'subagents',
+  'limits',
+  'client',
+  'maxTokens',
+  'output',
+  'thinking',
+  'effort',
+  'toolChoice',
+  'approve',
+  'approvalExpiryMs',
+  'hooks',
+  'logger',
+  'pricing',
+  'budget',
+  'cache',
+  'context',
+  'request',
+  'betas',
+  'governor',
+  'priority',
+  'route',
+  'fallback',
+  'inferenceGeo',
+  'seams',
+];
+/** Request fields that have an option of their own, or that the loop sets itself. */
+const OWN_FIELDS: Readonly<Record<string, string>> = {
+  model: 'model',
+  max_tokens: 'maxTokens',
+  system: 'system',
+  tools: 'tools',
+  tool_choice: 'toolChoice',
+  thinking: 'thinking',
+  messages: 'the input of run()',
+  stream: 'nothing: the loop always streams',
+  betas: 'betas',
+};
+
+const HOOKS: readonly (keyof Hooks)[] = ['beforeRequest', 'afterReply', 'beforeTool', 'afterTool', 'onEvent'];
+
+/** Checks the options once and completes them. Throws a ConfigError that names the option, what was expected and what came. */
+export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigError('createAgent', 'expected an object of options.');
+  refuseUnknown('createAgent', options, OPTIONS);
+  const { name = 'agent', description, model, client, betas = [], hooks = {}, approve, logger } = options;
+  if (typeof model !== 'string' || model === '')
+    throw new ConfigError('model', `expected a model id such as "claude-sonnet-5-5", got ${shown(model)}.`);
+  checkName('name', name);
+  checkFunction('approve', approve);
+  checkFunction('route', options.route);
+  checkServing(options);
+  checkPositive('approvalExpiryMs', options.approvalExpiryMs);
+  checkPriority(options.priority);
+  checkHooks(hooks);
+  checkRequest(options);
+  checkContext(options);
+  const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
+  const output = options.output && compileSchema(options.output, 'output');
+  const pricing = toPricing(options.pricing);
+  const seams = { ...systemSeams, ...options.seams };
+  const limits = toLimits(options.limits ?? {});
+  checkMoneyLimits(options, limits, { pricing, seams });
+  return Object.freeze({
+    name,
+    description,
+    model,
+    tools,
+    output,
+    limits,
+    betas: [...new Set([...betas, ...servingBetas(options), ...contextBetas(options)])],
+    hooks,
+    approve,
+    approvalExpiryMs: options.approvalExpiryMs,
+    logger,
+    governor: options.governor && gateOfGovernor(options.governor),
+    priority: options.priority ?? 1,
+    pricing,
+    budget: options.budget,
+    cache: toCacheSettings(options.cache),
+    route: options.route,
+    seams,
+    account: client ?? DEFAULT_ACCOUNT,
+    client: clientOnFirstUse(client),
+    params: once(() => toParams(options, definitions, output)),
+  });
+}
+
+function checkPriority(priority: unknown): void {
+  checkPositive('priority', priority);
+  if (priority === Infinity)
+    throw new ConfigError('priority', 'must be finite: nobody else would get a turn.');
+}
+
+function checkHooks(hooks: Hooks): void {
+  refuseUnknown('hooks', hooks, HOOKS);
+  for (const name of HOOKS) checkFunction(`hooks.${name}`, hooks[name]);
+}
+
+type GivenTool = Tool | RunnableTool | ServerTool;
+
+function listed<T>(option: string, given: readonly T[] = []): readonly T[] {
+  if (!Array.isArray(given)) throw new ConfigError(option, `must be a list, got ${shown(given)}.`);
+  return given as readonly T[];
+}
+
+function subagentsOf({ subagents }: AgentOptions<Schema | undefined>): Tool[] {
+  return listed('subagents', subagents).map((agent) => {
+    if (typeof agent?.asTool === 'function') return agent.asTool();
+    throw new ConfigError('subagents', `expected agents made by createAgent, got ${shown(agent)}.`);
+  });
+}
+
+function sortTools(given: readonly GivenTool[]) {
+  const tools = new Map<string, Tool>();
+  const definitions: (() => ToolParam | Promise<ToolParam>)[] = [];
+  const names = new Set<string>();
+  for (const item of given) {
+    const name = nameOf(item);
+    if (names.has(name)) throw new ConfigError('tools', `two tools are named "${name}". Names must differ.`);
+    names.add(name);
+    if (isRunnable(item)) {
+      const tool = toTool(item);
+      tools.set(name, tool);
+      definitions.push(() => tool.definition());
+    } else {
+      definitions.push(() => item as ToolParam);
+    }
+  }
+  return { tools, definitions };
+}
+
+function isRunnable(item: GivenTool): item is Tool | RunnableTool {
+  return 'run' in item || 'definition' in item;
+}
+
+/** Tools that the API defines but the caller runs. */
+const RUN_BY_CALLER = /^(bash|text_editor|memory|computer)_\d/;
+
+function nameOf(item: GivenTool): string {
+  if (typeof item !== 'object' || item === null)
+    throw new ConfigError('tools', `expected a tool, got ${shown(item)}.`);
+  const { name, type, mcp_server_name } = item as {
+    name?: unknown;
+    type?: unknown;
+    mcp_server_name?: unknown;
+  };
+  const runs = isRunnable(item);
+  if (!runs && typeof type === 'string' && RUN_BY_CALLER.test(type)) {
+    throw new ConfigError(
+      'tools',
+      `${type} is run by the caller, and has no run function here. Use the SDK's helper for it, or add run.`,
+    );
+  }
+  // Toolsets of MCP servers have no name of their own.
+  if (!runs && type === 'mcp_toolset' && typeof mcp_server_name === 'string') return `mcp:${mcp_server_name}`;
+  if (typeof name !== 'string') throw new ConfigError('tools', `a tool has no name: ${described(item)}.`);
+  if (!runs && typeof type !== 'string')
+    throw new ConfigError('tools', `"${name}" has no run function. Make it with defineTool.`);
+  return name;
+}
+
+function described(item: object): string {
+  return JSON.stringify(item).slice(0, 120);
+}
+
+/** Limits that may be 0: nothing is tried again, nothing is waited for. */
+const MAY_BE_ZERO: readonly (keyof Limits)[] = [
+  'turnRetries',
+  'pauses',
+  'outputRetries',
+  'retryAfterMs',
+  'depth',
+  'children',
+];
+const WHOLE: readonly (keyof Limits)[] = [
+  'turns',
+  'concurrency',
+  'turnRetries',
+  'pauses',
+  'outputRetries',
+  'depth',
+  'children',
+];
+
+function toLimits(given: Partial<Limits>): Limits {
+  refuseUnknown('limits', given, [...Object.keys(DEFAULT_LIMITS), 'usd']);
+  for (const key of Object.keys(given) as (keyof Limits)[]) {
+    const value = given[key];
+    const check = key.endsWith('Ms') ? checkDuration : checkPositive;
+    if (!(value === 0 && MAY_BE_ZERO.includes(key))) check(`limits.${key}`, value);
+    if (value !== undefined && WHOLE.includes(key) && !Number.isInteger(value))
+      throw new ConfigError(`limits.${key}`, `must be a whole number, got ${shown(value)}.`);
+  }
+  return { ...DEFAULT_LIMITS, ...withoutUndefined(given) };
+}
+
+/** A limit of money that could not be kept would be worse than none. */
+function checkMoneyLimits(
+  { model, budget }: AgentOptions<Schema | undefined>,
+  { usd }: Limits,
+  { pricing, seams }: { readonly pricing: Pricing; readonly seams: Seams },
+): void {
+  checkMoney('limits.usd', usd);
+  if (budget !== undefined) gateOf(budget);
+  if (usd !== undefined) checkPriced('limits.usd', model, pricing, seams.now());
+  if (budget?.usd !== undefined) checkPriced('budget', model, pricing, seams.now());
+}
+
+function checkRequest({ request = {}, maxTokens, betas }: AgentOptions<Schema | undefined>): void {
+  if (typeof request !== 'object' || request === null)
+    throw new ConfigError('request', `must be an object, got ${shown(request)}.`);
+  for (const key of Object.keys(request)) {
+    const own = Object.hasOwn(OWN_FIELDS, key) ? OWN_FIELDS[key] : undefined;
+    if (own) throw new ConfigError(`request.${key}`, `has an option of its own. Use ${own}.`);
+  }
+  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
+    throw new ConfigError('maxTokens', `must be a whole number above 0, got ${shown(maxTokens)}.`);
+  }
+  if (betas !== undefined && !(Array.isArray(betas) && betas.every((beta) => typeof beta === 'string')))
+    throw new ConfigError('betas', `must be a list of beta names, got ${shown(betas)}.`);
+}
+
+async function toParams(
+  options: AgentOptions<Schema | undefined>,
+  definitions: readonly (() => ToolParam | Promise<ToolParam>)[],
+  output: CompiledSchema | undefined,
+): Promise<RequestParams> {
+  const { model, maxTokens = DEFAULT_MAX_TOKENS, system, toolChoice, thinking, effort, request } = options;
+  const tools = await Promise.all(definitions.map(async (definition) => definition()));
+  const format = output && (await outputFormat(output));
+  const outputConfig = {
+    ...(request?.['output_config'] as object | undefined),
+    ...(effort && { effort }),
+    ...(format && { format }),
+  };
+  return {
+    model,
+    max_tokens: maxTokens,
+    ...request,
+    ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
+    ...(thinking && { thinking }),
+    ...servingParams(options),
+    ...contextParams(options),
+    ...(toolChoice && { tool_choice: toolChoice }),
+    ...(system !== undefined && { system: system as string }),
+    ...(tools.length > 0 && { tools }),
+    stream: true,
+  };
+}
+
+function clientOnFirstUse(client: Client | undefined): () => Promise<Client> {
+  if (client) return () => Promise.resolve(client);
+  return once(defaultClient);
+}
+
+/** Calls `make` on first use and keeps what it gives; a failure is not kept. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}

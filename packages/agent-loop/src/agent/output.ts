@@ -1,0 +1,34 @@
+import type { JsonObject, Message } from '../api.ts';
+import { messageOf } from '../errors.ts';
+import type { Checked, CompiledSchema } from '../tools/schema.ts';
+import { textOf } from '../money/tally.ts';
+
+/**
+ * The schema as the API's output format takes it: keywords it does not know become part of the description, and are
+ * checked here when the reply is there.
+ * See https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+ */
+export async function outputFormat(
+  output: CompiledSchema,
+): Promise<{ type: 'json_schema'; schema: JsonObject }> {
+  const { transformJSONSchema } = await import('@anthropic-ai/sdk/lib/transform-json-schema');
+  return {
+    type: 'json_schema',
+    schema: transformJSONSchema(await output.jsonSchema),
+  };
+}
+
+/** Parses and checks the output of a finished reply. A check that throws (a transform, say) counts as a problem of the output. */
+export async function checkOutput(output: CompiledSchema, message: Message): Promise<Checked> {
+  let value: unknown;
+  try {
+    value = JSON.parse(textOf(message));
+  } catch (error) {
+    return { ok: false, message: `The text is not JSON: ${messageOf(error)}` };
+  }
+  try {
+    return await output.check(value);
+  } catch (error) {
+    return { ok: false, message: `The output could not be checked: ${messageOf(error)}` };
+  }
+}

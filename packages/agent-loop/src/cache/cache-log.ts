@@ -1,0 +1,170 @@
+import type { Message, MessageParam, ReplyUsage, RequestParams } from '../api.ts';
+import { gapOf, Habit } from './cache-habit.ts';
+import type { CacheMarks } from './cache-marks.ts';
+import { type CacheMiss, whyMissed } from './cache-miss.ts';
+import type { CacheTtl } from './cache-option.ts';
+import { CachePlaces } from './cache-places.ts';
+import type { Entry, ReplyEvent, RequestEvent } from '../journal/events.ts';
+
+/** A request as far as the cache is concerned. */
+export interface CachedRequest {
+  readonly at: number;
+  readonly turn: number;
+  readonly bytes: number;
+  readonly params: RequestParams | null;
+  /** How it was marked, where this process sent it. */
+  readonly marks: CacheMarks | null;
+  /** Whether messages before its end were changed since the one before. */
+  readonly rewritten: boolean;
+  readonly images: boolean;
+}
+
+/** What a reply told of the cache. */
+interface CachedPrompt {
+  readonly request: CachedRequest;
+  readonly model: string;
+  /** Tokens of the prompt. */
+  readonly tokens: number;
+  /** Tokens of it that are cached now. */
+  readonly cached: number;
+  readonly ttl: CacheTtl;
+}
+
+/** How the cache served a reply. */
+export interface CacheFacts {
+  /** Tokens written to the cache, and read from it. */
+  readonly written: number;
+  readonly read: number;
+  /** Why less was read than had been cached, or why nothing was; null where all was read that could be. */
+  readonly miss: CacheMiss | null;
+}
+
+/** What a journal tells about its prompt cache: pauses between requests, what is cached, and how each reply was served. */
+export class CacheLog {
+  readonly habit = new Habit();
+  readonly places = new CachePlaces();
+  /** How the last reply was served; null before any. */
+  facts: CacheFacts | null = null;
+  #next: Pick<CachedRequest, 'params' | 'marks'> | null = null;
+  #settings: RequestParams | null = null;
+  #request: CachedRequest | null = null;
+  #prompt: CachedPrompt | null = null;
+  #rewritten = false;
+  #images = false;
+
+  /** The request that is sent next, as it is built. */
+  asking(params: RequestParams, marks: CacheMarks): void {
+    this.#next = { params, marks };
+  }
+
+  /** A message joined. */
+  joined(message: MessageParam): void {
+    this.places.joined(message);
+    if (typeof message.content !== 'string') this.#images ||= message.content.some(hasImage);
+  }
+
+  /** Messages that were sent are others now. */
+  rewrite(messages: readonly MessageParam[]): void {
+    this.#rewritten = true;
+    this.places.restart(messages);
+  }
+
+  /** Tokens of a prompt of so many bytes, and how many of them can be read from the cache now. */
+  estimate(bytes: number, now: number): { readonly tokens: number; readonly cached: number } {
+    const last = this.#prompt;
+    if (!last || last.tokens === 0) return { tokens: bytes / BYTES_PER_TOKEN, cached: 0 };
+    const perByte = last.tokens / last.request.bytes;
+    const tokens = Math.max(last.tokens + (bytes - last.request.bytes) * perByte, 1);
+    const isGone = this.#rewritten || now - last.request.at > lifetimeMs(last.ttl);
+    return { tokens, cached: isGone ? 0 : Math.min(last.cached, tokens) };
+  }
+
+  /** Folds one entry. */
+  apply(entry: Entry): void {
+    switch (entry.type) {
+      case 'settings':
+        this.#settings = entry.params;
+        break;
+      case 'request':
+        this.#applyRequest(entry);
+        break;
+      case 'reply':
+        this.#applyReply(entry);
+        break;
+      default:
+    }
+  }
+
+  #applyRequest(entry: RequestEvent): void {
+    if (this.#request && entry.attempt === 1)
+      this.habit.note(this.#request.turn, gapOf(entry.at - this.#request.at));
+    const { params = this.#settings, marks = null } = this.#next ?? {};
+    this.#request = {
+      at: entry.at,
+      turn: entry.turn,
+      bytes: entry.bytes,
+      params,
+      marks,
+      rewritten: this.#rewritten,
+      images: this.#images,
+    };
+    this.#next = null;
+    this.#rewritten = false;
+    this.places.sent();
+  }
+
+  /** How the cache served the reply to the last request: asked before the reply is folded. */
+  factsOf(message: Message): CacheFacts {
+    const { model, usage } = message;
+    const written = usage.cache_creation_input_tokens ?? 0;
+    const read = usage.cache_read_input_tokens ?? 0;
+    const before = this.#prompt;
+    const request = this.#request;
+    if (!request || (read > 0 && read >= (before?.cached ?? 0))) return { written, read, miss: null };
+    const tokens = usage.input_tokens + written + read;
+    const last = before && { ...before, lifetimeMs: lifetimeMs(before.ttl) };
+    const edited = wasEdited(message);
+    return { written, read, miss: whyMissed({ before: last, request, model, tokens, written, edited }) };
+  }
+
+  #applyReply({ message }: ReplyEvent): void {
+    const request = this.#request;
+    this.facts = this.factsOf(message);
+    if (!request) return;
+    const { model, usage } = message;
+    const { written, read } = this.facts;
+    const cached = written + read;
+    const ttl = ttlOf(request, usage, this.#prompt?.ttl);
+    this.#prompt = { request, model, tokens: usage.input_tokens + cached, cached, ttl };
+  }
+}
+
+const BYTES_PER_TOKEN = 4;
+
+/** How long an entry lives after its last use, in milliseconds. */
+export function lifetimeMs(ttl: CacheTtl): number {
+  return ttl === '1h' ? 3_600_000 : 300_000;
+}
+
+/** Of what is cached now: what was written last has the lifetime it was written with. */
+function ttlOf({ marks }: CachedRequest, usage: ReplyUsage, before: CacheTtl = '5m'): CacheTtl {
+  if ((usage.cache_creation_input_tokens ?? 0) === 0) return before;
+  const hour = usage.cache_creation?.ephemeral_1h_input_tokens;
+  if (hour !== undefined) return hour > 0 ? '1h' : '5m';
+  return marks?.end ?? marks?.system ?? marks?.tools ?? '5m';
+}
+
+/** Whether the server went on with another history than it was sent: a summary, or one without old tool results. */
+function wasEdited({ content, ...message }: Message): boolean {
+  const { context_management } = message as {
+    readonly context_management?: { readonly applied_edits?: readonly unknown[] } | null;
+  };
+  if ((context_management?.applied_edits?.length ?? 0) > 0) return true;
+  return content.some(({ type }) => (type as string) === 'compaction');
+}
+
+function hasImage(block: Exclude<MessageParam['content'], string>[number]): boolean {
+  if (block.type === 'image') return true;
+  if (block.type !== 'tool_result' || typeof block.content === 'string') return false;
+  return block.content?.some(({ type }) => type === 'image') ?? false;
+}

@@ -1,0 +1,42 @@
+import type { AgentSpec } from '../agent/agent-spec.ts';
+import type { ApprovalDecision, Approve, Hooks, ToolCall } from '../agent/hooks.ts';
+
+/** Who may forbid the calls of a run: its agent, and the agents of all runs above it. */
+export interface Permissions {
+  /** Decides on calls that need approval; undefined where nobody was given the say. */
+  readonly approve: Approve | undefined;
+  readonly beforeTool: Hooks['beforeTool'];
+}
+
+/** The permissions of a run: at most those of the run that started it. */
+export function permissionsOf(spec: Pick<AgentSpec, 'approve' | 'hooks'>, above?: Permissions): Permissions {
+  const beforeTool = spec.hooks.beforeTool?.bind(spec.hooks);
+  if (!above) return { approve: spec.approve, beforeTool };
+  return {
+    approve: both(spec.approve, above.approve),
+    beforeTool: first(above.beforeTool, beforeTool),
+  };
+}
+
+/** Both have to agree. The second sees the input as the first changed it. */
+function both(own: Approve | undefined, above: Approve | undefined): Approve | undefined {
+  if (!own || !above) return own ?? above;
+  return async (call) => {
+    const decision = await own(call);
+    if (!allows(decision)) return decision;
+    const changed = typeof decision === 'object' && decision.input !== undefined;
+    const last = await above(changed ? { ...call, input: decision.input } : call);
+    if (!changed || !allows(last) || (typeof last === 'object' && last.input !== undefined)) return last;
+    return { allow: true, input: decision.input };
+  };
+}
+
+function allows(decision: ApprovalDecision): boolean {
+  return typeof decision === 'object' && decision !== null ? decision.allow === true : decision === true;
+}
+
+/** The first that denies a call, or answers it, counts. */
+function first(above: Hooks['beforeTool'], own: Hooks['beforeTool']): Hooks['beforeTool'] {
+  if (!own || !above) return own ?? above;
+  return async (call: ToolCall) => (await above(call)) ?? own(call);
+}

@@ -1,0 +1,233 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Gate } from './admission.ts';
+import type { AgentSpec } from '../agent/agent-spec.ts';
+import type { RequestParams } from '../api.ts';
+import { CachePlanner } from '../cache/cache-planner.ts';
+import { messageOf, RunError } from '../errors.ts';
+import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from '../journal/events.ts';
+import { Background } from '../children/background.ts';
+import type { Children } from '../children/children.ts';
+import { fanOut } from '../cache/fan-out.ts';
+import type { Halt } from './halt.ts';
+import type { Journal, JournalStore } from '../journal/journal.ts';
+import type { Lineage } from '../children/lineage.ts';
+import type { RunLogger } from '../agent/logger.ts';
+import type { Parent } from '../children/parent.ts';
+import { type Permissions, permissionsOf } from '../children/permissions.ts';
+import { Recorder } from '../journal/recorder.ts';
+import type { PartialRunResult } from './result.ts';
+import { type Seams, sleep } from '../seams.ts';
+import type { ModelRequest, RequestChanges, SessionState } from '../journal/session-state.ts';
+import { Tally } from '../money/tally.ts';
+import type { Transcript } from '../journal/transcript.ts';
+import type { Waiting } from '../children/waiting.ts';
+
+const GRACE_MS = 20;
+
+/** What a run is made of. */
+export interface RunParts {
+  readonly spec: AgentSpec;
+  readonly runId: string;
+  /** Trips to stop the run from outside. */
+  readonly halt: Halt;
+  readonly journal: Journal;
+  readonly logger: RunLogger;
+  readonly params: RequestParams;
+  /** The state of the session that the run belongs to; a session of its own where it belongs to none. */
+  readonly state: SessionState;
+  readonly sessionId: string | null;
+  /** What every request passes before it is sent, in this order. */
+  readonly gates?: readonly Gate[] | undefined;
+  /** Called with every event. Deltas are only produced where it is given. */
+  readonly sink: ((event: AgentEvent) => void) | undefined;
+  /** The run that it is a child of. */
+  readonly parent?: Parent | undefined;
+  readonly children: Children;
+  readonly lineage: Lineage;
+  readonly store?: JournalStore | null | undefined;
+  readonly waiting?: Waiting | undefined;
+}
+
+/** The state of one run: what its entries fold into, and the ways to write, tell, wait and stop. */
+export class RunState implements Parent {
+  readonly spec: AgentSpec;
+  readonly runId: string;
+  readonly seams: Seams;
+  readonly halt: Halt;
+  readonly logger: RunLogger;
+  readonly params: RequestParams;
+  readonly state: SessionState;
+  readonly sessionId: string | null;
+  readonly gates: readonly Gate[];
+  /** Those of the runs above this one. */
+  readonly inherited: ReadonlySet<Gate>;
+  readonly children: Children;
+  /** Those among them that it does not wait for. */
+  readonly background = new Background();
+  readonly lineage: Lineage;
+  readonly permissions: Permissions;
+  readonly store: JournalStore | null;
+  /** Told when all that it does waits for decisions; undefined where nobody waits for it who could go on meanwhile. */
+  readonly waiting: Waiting | undefined;
+  /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
+  readonly limit: LimitFunction;
+  /** Whether anybody listens to deltas. */
+  readonly telling: boolean;
+  readonly #caching: CachePlanner;
+  readonly #recorder: Recorder;
+  readonly #sink: RunParts['sink'];
+  readonly #deciders = new Map<string, (decision: ApprovalEvent) => void>();
+  #ended = false;
+
+  constructor(parts: RunParts) {
+    const { spec, runId, halt, journal, logger, params, state, sessionId, sink } = parts;
+    this.spec = spec;
+    this.runId = runId;
+    this.halt = halt;
+    this.seams = spec.seams;
+    this.logger = logger;
+    this.params = params;
+    this.limit = pLimit(spec.limits.concurrency);
+    this.#sink = sink;
+    this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
+    this.state = state;
+    this.sessionId = sessionId;
+    this.inherited = new Set(parts.parent?.gates);
+    this.gates = [...new Set([fanOut, ...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
+    this.children = parts.children;
+    this.lineage = parts.lineage;
+    this.permissions = permissionsOf(spec, parts.parent?.permissions);
+    this.store = parts.store ?? null;
+    this.waiting = parts.waiting;
+    const lasts = !parts.parent && (sessionId !== null || state.transcript.messages.length > 0);
+    this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts });
+    this.#recorder = new Recorder({
+      journal,
+      seams: spec.seams,
+      runId,
+      agent: spec.name,
+      parentRunId: parts.parent?.runId,
+      tell: (event) => this.#tellReaders(event),
+      fold: (entry) => {
+        state.apply(entry);
+        this.#caching.observe(entry);
+        if (entry.type === 'approval' && entry.session === undefined)
+          this.#deciders.get(entry.callId)?.(entry);
+      },
+    });
+  }
+
+  /** What this run amounts to so far. */
+  get tally(): Tally {
+    return this.state.run?.runId === this.runId ? this.state.run.tally : new Tally();
+  }
+
+  get transcript(): Transcript {
+    return this.state.transcript;
+  }
+
+  /** Keeps an entry, then tells it. Rejects with a RunError `journal` where it could not be kept. */
+  async record(entry: NewEntry): Promise<void> {
+    if (this.#ended) throw new Error('The run has ended; what comes later is not recorded.');
+    if (entry.type === 'run-end') this.#ended = true;
+    try {
+      await this.#recorder.record(entry);
+    } catch (error) {
+      const failure = new RunError('journal', `The journal could not be written: ${messageOf(error)}`, {
+        cause: error,
+      });
+      this.halt.trip({ kind: 'failed', reason: failure.message, error: failure });
+      throw failure;
+    }
+  }
+
+  /** Tells something that is not kept. */
+  tell(delta: NewDelta): void {
+    if (this.telling && !this.#ended) this.#recorder.tell(delta);
+  }
+
+  /** Tells the readers an event of a child. */
+  forward(event: AgentEvent): void {
+    this.#tellReaders(event);
+  }
+
+  /** The next request, as an object and as the bytes of its body. `changes` are for this request alone. */
+  request(changes?: RequestChanges): ModelRequest {
+    const now = this.seams.now();
+    const next = { now, turn: this.tally.turns + 1, differs: changes?.tool_choice !== undefined };
+    return this.state.request(this.params, now, changes, (bytes) => this.#caching.plan({ ...next, bytes }));
+  }
+
+  /** Whether nothing more is recorded. */
+  get over(): boolean {
+    return this.#ended;
+  }
+
+  /** Nothing more is recorded: the run is left as it stands, to be resumed. Resolves when what was recorded is kept. */
+  async leave(): Promise<void> {
+    this.#ended = true;
+    await this.flushed();
+  }
+
+  /** Resolves when everything recorded so far is kept, or has failed. */
+  flushed(): Promise<void> {
+    return this.#recorder.flushed();
+  }
+
+  /** The next decision on a call, whoever gives it. To be forgotten when it is no longer waited for. */
+  decisionOn(callId: string): { readonly decision: Promise<ApprovalEvent>; readonly forget: () => void } {
+    const decision = new Promise<ApprovalEvent>((resolve) => this.#deciders.set(callId, resolve));
+    return { decision, forget: () => this.#deciders.delete(callId) };
+  }
+
+  /** Waits, but no longer than until the run is stopped. */
+  sleep(ms: number): Promise<void> {
+    return sleep(this.seams, ms, this.halt.on);
+  }
+
+  /** The moment that tools get to end by themselves once the run is stopped. */
+  grace(): Promise<void> {
+    return new Promise((resolve) => {
+      this.seams.timer(GRACE_MS, resolve);
+    });
+  }
+
+  /** Waits for work that ends by itself, but no longer than that moment. */
+  graceFor(work: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.seams.timer(GRACE_MS, resolve);
+    const over = work.then(cancel, cancel);
+    return Promise.race([promise, over]);
+  }
+
+  /** What is known of the run now. */
+  snapshot(): PartialRunResult {
+    const { turns, text, usage, steps, cost } = this.tally;
+    return {
+      runId: this.runId,
+      text,
+      turns,
+      messages: this.transcript.closed(),
+      usage,
+      cost,
+      steps: [...steps],
+    };
+  }
+
+  #tellReaders(event: AgentEvent): void {
+    this.#sink?.(event);
+    try {
+      // Typed to return nothing, which an asynchronous function fits too: it is not waited for, but must not fail silently.
+      const pending = this.spec.hooks.onEvent?.(event) as unknown;
+      if (pending instanceof Promise) pending.catch((error: unknown) => this.#failHook(error));
+    } catch (error) {
+      this.#failHook(error);
+    }
+  }
+
+  #failHook(error: unknown): void {
+    const message = `The onEvent hook failed: ${messageOf(error)}`;
+    const failure = new RunError('hook-failed', message, { cause: error });
+    this.halt.trip({ kind: 'failed', reason: failure.message, error: failure });
+  }
+}

@@ -1,0 +1,169 @@
+import type { Gate } from './admission.ts';
+import type { AgentSpec } from '../agent/agent-spec.ts';
+import type { RunInput } from '../agent/agent.ts';
+import type { MessageParam, RequestParams } from '../api.ts';
+import { ConfigError, messageOf, RunError } from '../errors.ts';
+import type { AgentEvent, NewEntry } from '../journal/events.ts';
+import { gatesOf } from './gates.ts';
+import { Halt } from './halt.ts';
+import type { Journal } from '../journal/journal.ts';
+import { Children } from '../children/children.ts';
+import type { JournalStore } from '../journal/journal.ts';
+import { Lineage } from '../children/lineage.ts';
+import { runLogger } from '../agent/logger.ts';
+import { haltOfChild, type Parent } from '../children/parent.ts';
+import type { RunResult } from './result.ts';
+import { routed } from '../agent/route.ts';
+import { runLoop } from './run.ts';
+import { RunState } from './run-state.ts';
+import { prefixNews } from '../session/session-prefix.ts';
+import type { SessionState } from '../journal/session-state.ts';
+import type { Waiting } from '../children/waiting.ts';
+
+/** What a run starts from. */
+export interface RunStart {
+  readonly spec: AgentSpec;
+  readonly journal: Journal;
+  readonly state: SessionState;
+  readonly sessionId: string | null;
+  /** Null where the latest run of the session is gone on with. */
+  readonly input: RunInput | null;
+  readonly sink: ((event: AgentEvent) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** What every request passes before it is sent, in this order, after what its parent's pass. Default: what the agent asks for. */
+  readonly gates?: readonly Gate[] | undefined;
+  /** Messages that come before the input. */
+  readonly messages?: readonly MessageParam[] | undefined;
+  /** What has to be over before it begins. */
+  readonly after?: Promise<unknown> | undefined;
+  /** Where the sessions of its subagents last: the store of its own. */
+  readonly store?: JournalStore | null | undefined;
+  /** The run that it is a child of. */
+  readonly parent?: Parent | undefined;
+  /** Its id, where that was given before. */
+  readonly runId?: string | undefined;
+  /** Told when all that it does waits for decisions. */
+  readonly waiting?: Waiting | undefined;
+}
+
+/** A run under way. */
+export interface StartedRun<Output> {
+  readonly runId: string;
+  readonly result: Promise<RunResult<Output>>;
+  readonly stop: (reason: string) => void;
+  /** Ends the run where it stands, so that it can be resumed. */
+  readonly park: () => void;
+  /** Keeps an entry in the run's journal, in its order. False where the run has ended, or never began. */
+  readonly keep: (entry: NewEntry) => Promise<boolean>;
+  /** The runs that it has started. */
+  readonly children: Children;
+  readonly lineage: Lineage;
+}
+
+/** Starts a run at once. A run that was interrupted, or waits for approval, goes on under the id it had. */
+export function startRun<Output>(start: RunStart): StartedRun<Output> {
+  const { spec, state, input } = start;
+  const unfinished = state.run && (state.run.ended === null || state.run.ended === 'awaiting-approval');
+  const resumed = input === null && unfinished ? state.run?.runId : undefined;
+  const runId = start.runId ?? resumed ?? spec.seams.id('run');
+  const halt = new Halt();
+  const children = new Children();
+  const lineage = new Lineage(spec.limits, start.parent?.lineage, state.children.startedBy(runId));
+  let running: RunState | undefined;
+  const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
+  const result = follow(start, halt, async () => {
+    if (input !== null) checkInput(input);
+    state.transcript.seed(start.messages ?? []);
+    const chosen = await chosenFor(start, halt);
+    const params = await prepared(chosen);
+    const logger = await runLogger(spec.logger, { runId, agent: spec.name });
+    await start.after;
+    const gates = start.gates ?? gatesOf(spec);
+    running = new RunState({ ...start, spec: chosen, gates, runId, halt, logger, params, children, lineage });
+    tellBegun();
+    if (spec.route && state.prefix) await keepChoice(running);
+    return runLoop(running, input) as Promise<RunResult<Output>>;
+  });
+  const over = (): void => tellBegun();
+  result.then(over, over);
+  return {
+    runId,
+    result,
+    children,
+    lineage,
+    stop: (reason) => halt.trip({ kind: 'stopped', reason }),
+    park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
+    async keep(entry) {
+      if (!running) await begun;
+      if (!running || running.over) return false;
+      await running.record(entry);
+      return true;
+    },
+  };
+}
+
+/** The agent with the model that this run has. A run that is stopped meanwhile ends before it would matter. */
+async function chosenFor({ spec, state, input }: RunStart, halt: Halt): Promise<AgentSpec> {
+  const hasHistory = state.transcript.messages.length > 0;
+  return (await halt.race(routed(spec, { input, hasHistory, before: state.prefix?.model }))) ?? spec;
+}
+
+/** A session knows which model it is to go on with. */
+async function keepChoice(run: RunState): Promise<void> {
+  const { spec, params, state } = run;
+  for (const entry of (await prefixNews({ spec, params, state })).news) await run.record(entry);
+}
+
+/** Runs `work` while an aborted signal stops it, or the end of its parent. */
+export async function follow<T>(
+  { signal, parent }: Pick<RunStart, 'signal' | 'parent'>,
+  halt: Halt,
+  work: () => Promise<T>,
+): Promise<T> {
+  const onEnd = (): void => {
+    if (parent?.halt.reason) halt.trip(haltOfChild(parent.halt.reason));
+  };
+  // A signal that the parent's end has aborted says less than the parent does.
+  const onAbort = (): void => {
+    onEnd();
+    halt.trip({ kind: 'stopped', reason: abortReason(signal) });
+  };
+  const detach = parent?.halt.on(onEnd);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work();
+  } finally {
+    // `once` alone would leak a listener per run on a signal that is never aborted.
+    signal?.removeEventListener('abort', onAbort);
+    detach?.();
+  }
+}
+
+/** The request's fields. A schema whose converter had to be loaded first can turn out unusable only here. */
+export async function prepared(spec: AgentSpec): Promise<RequestParams> {
+  try {
+    return await spec.params();
+  } catch (error) {
+    throw new RunError('config', messageOf(error), { cause: error });
+  }
+}
+
+/** Throws a ConfigError for an input without any content, or with a text block that the API would refuse. */
+export function checkInput(input: RunInput): void {
+  if (typeof input === 'string' ? input.trim() === '' : !Array.isArray(input) || input.length === 0) {
+    const got =
+      typeof input === 'string' ? 'an empty text' : Array.isArray(input) ? 'an empty list' : typeof input;
+    throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
+  }
+  if (typeof input === 'string') return;
+  const empty = input.findIndex((block) => block?.type === 'text' && !block.text?.trim());
+  if (empty >= 0)
+    throw new ConfigError(`input[${empty}]`, 'is a text block without any text, which the API refuses.');
+}
+
+function abortReason(signal: AbortSignal | undefined): string {
+  const reason: unknown = signal?.reason;
+  if (typeof reason === 'string') return reason;
+  return reason instanceof Error ? reason.message : 'the signal was aborted';
+}

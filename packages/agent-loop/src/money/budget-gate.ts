@@ -1,0 +1,225 @@
+import type { AttemptWatch, Candidate, Gate, LeftBehind, Permit, Refusal } from '../loop/admission.ts';
+import { type Amount, toUsd } from './amount.ts';
+import type { Message } from '../api.ts';
+import { type BudgetBook, type Ceiling, plus, type Spend, type Verdict } from './budget-book.ts';
+import type { BudgetKeeper } from './budget-keeper.ts';
+import { countPrompt } from './count-tokens.ts';
+import { SHORTEST_CLOSING } from '../loop/leave.ts';
+import { LostReply } from '../request/lost-reply.ts';
+import type { Pricing } from './pricing.ts';
+import { reservationId, type RunSpend, tokensOf } from './run-spend.ts';
+import type { RunState } from '../loop/run-state.ts';
+import { assess, type WorstCase, worstAt } from './worst-case.ts';
+
+/** What a gate of a budget keeps to. */
+export interface BudgetTerms {
+  /** Names it in reasons, such as `limits.usd (0.5)`. */
+  readonly name: string;
+  readonly ceiling: Ceiling;
+  /** Money that only the closing answer may use. */
+  readonly hold: Amount;
+  readonly keeper: BudgetKeeper;
+  /** The window of a moment in epoch milliseconds. */
+  readonly windowOf: (at: number) => string;
+  /** Whether each run has it to itself, so that what an earlier process spent on the run has to be counted anew. */
+  readonly ofRun: boolean;
+}
+
+/** The answer to a request, and whether asking the server for the size of its prompt could make it another. */
+type Asked = Permit | (Refusal & { readonly countHelps?: boolean });
+
+/** What the message that asks for a closing answer may add to a prompt, in tokens. */
+const CLOSING_TOKENS = 512;
+
+/** A gate that reserves the worst case of every request before it is sent, and settles it after. */
+export class BudgetGate implements Gate {
+  readonly counts = true;
+  readonly #terms: BudgetTerms;
+  /** Resolves when a reservation of this process ends. */
+  #ended: PromiseWithResolvers<void> | undefined;
+  /** How many have ended. */
+  #ends = 0;
+
+  constructor(terms: BudgetTerms) {
+    this.#terms = terms;
+  }
+
+  admit(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal> {
+    const answer = this.#ask(run, candidate);
+    if (answer instanceof Promise) return answer.then((given) => this.#orCounted(run, candidate, given));
+    return this.#orCounted(run, candidate, answer);
+  }
+
+  /** A run that an earlier process began goes on, or is given up. */
+  async recall({ runId, spend, resumed, inherited, ofChildren }: LeftBehind): Promise<void> {
+    const { keeper, ofRun } = this.#terms;
+    if (!ofRun) return keeper.change((book) => settleOpen(book, runId, spend));
+    if (!resumed || inherited) return;
+    const children = await ofChildren();
+    await keeper.change((book) => book.add(plus(spend.spent, children), spend.lost));
+  }
+
+  #ask(run: RunState, candidate: Candidate): Asked | Promise<Asked> {
+    const { keeper, ceiling, hold, windowOf } = this.#terms;
+    const worst = assess(run, candidate.request).worst(this.#pricing(run));
+    const reserved = worstAt(worst, candidate.request.params.max_tokens);
+    const ends = this.#ends;
+    const id = reservationId(run.runId, candidate.turn, candidate.attempt);
+    const verdict = keeper.reserve({
+      id,
+      worst: reserved,
+      ceiling,
+      hold: candidate.closing ? 0n : hold,
+      window: windowOf(run.seams.now()),
+    });
+    const answer = (given: Verdict): Asked =>
+      given.kind === 'reserved'
+        ? this.#permit(run, candidate, id, reserved)
+        : this.#refuse(run, candidate, given, { worst, ends });
+    return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
+  }
+
+  /** Where the bound alone does not fit, the server is asked for the size of the prompt, which is free. */
+  #orCounted(
+    run: RunState,
+    candidate: Candidate,
+    answer: Asked,
+  ): Permit | Refusal | Promise<Permit | Refusal> {
+    if (!('refused' in answer) || !answer.countHelps) return answer;
+    const { countable, glance } = assess(run, candidate.request);
+    if (!countable) return answer;
+    return countPrompt(run, candidate.request).then((tokens) => {
+      glance.count(tokens);
+      return tokens === null ? answer : this.#ask(run, candidate);
+    });
+  }
+
+  #permit(run: RunState, { request }: Candidate, id: string, reserved: Spend): Permit {
+    const pricing = this.#pricing(run);
+    const { keeper } = this.#terms;
+    const end = (change: (book: BudgetBook) => void): void => {
+      keeper.end(id, change);
+      this.#ends += 1;
+      this.#ended?.resolve();
+      this.#ended = undefined;
+    };
+    return {
+      attempts: [secondTry()],
+      worst: { usd: pricing ? toUsd(reserved.amount) : null, tokens: reserved.tokens },
+      settle: (reply) => {
+        assess(run, request).learn(reply);
+        const used = usedBy(reply, pricing, run.seams.now());
+        if (!used || used.amount > reserved.amount || used.tokens > reserved.tokens)
+          run.logger.warn(
+            { budget: this.#terms.name, reserved, used },
+            'a reply used other than its worst case',
+          );
+        end((book) => book.settle(id, used));
+      },
+      lose: ({ unbilled }) => end((book) => (unbilled ? book.release(id) : book.lose(id))),
+      release: () => end((book) => book.release(id)),
+    };
+  }
+
+  #refuse(
+    run: RunState,
+    { request }: Candidate,
+    verdict: Exclude<Verdict, { kind: 'reserved' }>,
+    { worst, ends }: { readonly worst: WorstCase; readonly ends: number },
+  ): Exclude<Asked, Permit> {
+    const { name, hold } = this.#terms;
+    if (verdict.kind !== 'refused') {
+      // One that ended while the store was asked is not waited for: it may have been the last.
+      if (ends !== this.#ends) return { refused: `${name} was reserved by others`, later: Promise.resolve() };
+      this.#ended ??= Promise.withResolvers<void>();
+      return { refused: `${name} is reserved by others`, later: this.#ended.promise };
+    }
+    const { room } = verdict;
+    const closing = assess(run, request).worst(this.#pricing(run), CLOSING_TOKENS);
+    const whole = room.amount === null ? room : { ...room, amount: room.amount + hold };
+    return {
+      refused: `${name} has no room for another request: ${shownAs(worst, room, request.params.max_tokens)}`,
+      fits: longestIn(worst, room),
+      fitsClosing: longestIn(closing, whole),
+      countHelps: longestIn(assess(run, request).least(this.#pricing(run)), whole) >= SHORTEST_CLOSING,
+    };
+  }
+
+  #pricing(run: RunState): Pricing | null {
+    return this.#terms.ceiling.amount === null ? null : run.spec.pricing;
+  }
+}
+
+/**
+ * Keeps the SDK from sending a request again that may have been carried out: it would be paid for twice. The reply counts
+ * as lost, and the turn is tried again with a reservation of its own. An error status is no such case: it is not billed.
+ */
+function secondTry(): AttemptWatch {
+  let broken = false;
+  return {
+    answered: () => (broken = false),
+    failed: () => (broken = true),
+    async again() {
+      if (broken)
+        throw new LostReply(
+          'connection',
+          'No answer came to the request, which may have been carried out.',
+          true,
+        );
+    },
+  };
+}
+
+/** The longest reply, in tokens, for which there is room. */
+function longestIn({ money, tokens }: WorstCase, room: Ceiling): number {
+  const byMoney =
+    money && room.amount !== null ? Number((room.amount - money.base) / money.perToken) : Infinity;
+  const byTokens =
+    room.tokens === null ? Infinity : Math.floor((room.tokens - tokens.base) / tokens.perToken);
+  return Math.max(0, Math.min(byMoney, byTokens));
+}
+
+function shownAs(worst: WorstCase, room: Ceiling, maxTokens: number): string {
+  const { amount, tokens } = worstAt(worst, maxTokens);
+  const parts: string[] = [];
+  if (room.amount !== null) parts.push(`${usd(amount)} USD at worst, ${usd(room.amount)} USD left`);
+  if (room.tokens !== null) parts.push(`${tokens} tokens at worst, ${Math.max(0, room.tokens)} left`);
+  return parts.join('; ');
+}
+
+/** To a hundredth of a cent, which is enough to see by what it is too much. */
+function usd(amount: Amount): string {
+  return toUsd(amount > 0n ? amount : 0n).toFixed(4);
+}
+
+/** What a reply used; null where its price is not known. */
+function usedBy(reply: Message, pricing: Pricing | null, at: number): Spend | null {
+  const amount = pricing ? pricing.priceOfReply(reply, at).amount : 0n;
+  if (amount === null) return null;
+  return { amount, tokens: tokensOf(reply) };
+}
+
+/** What an earlier process had reserved for a run, and could not settle any more. */
+function settleOpen(book: BudgetBook, runId: string, { last }: RunSpend): void {
+  for (const id of book.openOf(`${runId}:`)) {
+    // A request is recorded before it is sent: what came after the last one in the journal was not sent.
+    if (!last || isLater(id, last.id)) book.release(id);
+    else if (id !== last.id || !(last.used || last.unbilled)) book.lose(id);
+    else if (last.used) book.settle(id, last.used);
+    else book.release(id);
+  }
+}
+
+function isLater(id: string, than: string): boolean {
+  const [turn = 0, attempt = 0] = placeOf(id);
+  const [lastTurn = 0, lastAttempt = 0] = placeOf(than);
+  return turn > lastTurn || (turn === lastTurn && attempt > lastAttempt);
+}
+
+/** Turn and try, as `reservationId` writes them. */
+function placeOf(id: string): number[] {
+  return id
+    .slice(id.lastIndexOf(':') + 1)
+    .split('.')
+    .map(Number);
+}

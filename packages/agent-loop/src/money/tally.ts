@@ -1,0 +1,150 @@
+import type { Amount } from './amount.ts';
+import type { Message } from '../api.ts';
+import type { ChildEndEvent, Entry, ReplyEvent, ReplyLostEvent } from '../journal/events.ts';
+import { amountOf, costOf, usdOf } from './ledger.ts';
+import { passesOf, plus, type PricedUsage } from './pricing.ts';
+import type { Cost, CostPart, Step } from '../loop/result.ts';
+import { addUsage, emptyUsage, type Usage } from './usage.ts';
+
+/** Steps, usage, money and text of a run, folded from its entries. */
+export class Tally {
+  readonly steps: Step[] = [];
+  readonly usage: Usage = emptyUsage();
+  /** Model calls made: turns whose reply was lost for good count too. */
+  turns = 0;
+  /** Text of the last reply, whole or not. */
+  text = '';
+  /** The last whole reply. */
+  reply: Message | null = null;
+  #amount: Amount | null = 0n;
+  #lost: Amount | null = 0n;
+  #startedAt = 0;
+  /** The tools that the last whole reply called: the next request holds the result of each. */
+  #reads: readonly string[] = [];
+  /** How much of each child is counted already. */
+  #counted = new Map<string, { readonly steps: number; readonly lost: Amount | null }>();
+
+  /** Counts from here on: what this one has counted is not counted again. */
+  next(): Tally {
+    const next = new Tally();
+    next.#reads = this.#reads;
+    next.#counted = new Map(this.#counted);
+    return next;
+  }
+
+  /** What the whole replies cost so far, in USD, or null where a price is not known. */
+  get usd(): number | null {
+    return usdOf(this.#amount);
+  }
+
+  /** Estimate in USD of what lost replies were billed, or null where a price is not known. */
+  get lostUsd(): number | null {
+    return usdOf(this.#lost);
+  }
+
+  /** What was spent, and on what. */
+  get cost(): Cost {
+    return costOf(this.steps, this.lostUsd);
+  }
+
+  /** Folds one entry. */
+  apply(entry: Entry): void {
+    switch (entry.type) {
+      case 'request':
+        this.turns = entry.turn;
+        this.#startedAt = entry.at;
+        break;
+      case 'reply':
+        this.reply = entry.message;
+        this.text = textOf(entry.message);
+        this.#addReply(entry);
+        break;
+      case 'reply-lost':
+        if (entry.text !== '') this.text = entry.text;
+        this.#addLostStep(entry);
+        break;
+      case 'child-end':
+        this.#addChild(entry);
+        break;
+      default:
+    }
+  }
+
+  #add(step: Step): void {
+    this.steps.push(step);
+    addUsage(this.usage, step.usage);
+    this.#amount = plus(this.#amount, amountOf(step.usd));
+  }
+
+  #addReply(entry: ReplyEvent): void {
+    const { message, usd = null, savedUsd = null, cacheMiss } = entry;
+    const usage = emptyUsage();
+    const parts = hasPasses(message) ? partsOf(entry) : undefined;
+    if (parts) for (const part of Object.values(parts)) addUsage(usage, part.usage);
+    else addUsage(usage, message.usage);
+    const tools = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.name] : []));
+    const isMixed = parts && Object.keys(parts).some((model) => model !== message.model);
+    this.#add({
+      ...this.#head(entry),
+      model: message.model,
+      tools,
+      usage,
+      usd,
+      ...(isMixed && { byModel: parts }),
+      savedUsd,
+      ...(cacheMiss !== undefined && { cacheMiss }),
+      lost: false,
+    });
+    // A refused turn leaves the transcript, with its calls.
+    this.#reads = message.stop_reason === 'refusal' ? [] : tools.toSorted();
+  }
+
+  /** A lost reply of which the server told nothing is no step. */
+  #addLostStep(entry: ReplyLostEvent): void {
+    const { model, usage: reported, worst, lostUsd = reported || worst ? null : 0 } = entry;
+    this.#lost = plus(this.#lost, amountOf(lostUsd));
+    if (!reported) return;
+    const usage = emptyUsage();
+    addUsage(usage, reported);
+    this.#add({ ...this.#head(entry), model, tools: [], usage, usd: 0, savedUsd: 0, lost: true, lostUsd });
+  }
+
+  /** It lists all its steps; where it has ended before, some are counted. */
+  #addChild({ session, steps, lostUsd = 0 }: ChildEndEvent): void {
+    const counted = this.#counted.get(session) ?? { steps: 0, lost: 0n };
+    for (const step of steps.slice(counted.steps)) this.#add(step);
+    const lost = amountOf(lostUsd);
+    this.#lost = lost === null || counted.lost === null ? null : plus(this.#lost, lost - counted.lost);
+    this.#counted.set(session, { steps: steps.length, lost });
+  }
+
+  #head({ runId, turn, agent, durationMs }: ReplyEvent | ReplyLostEvent) {
+    return { runId, turn, agent, reads: this.#reads, startedAt: this.#startedAt, durationMs };
+  }
+}
+
+/** The text blocks of a message, joined. */
+export function textOf(message: Pick<Message, 'content'>): string {
+  let text = '';
+  for (const block of message.content) if (block.type === 'text') text += block.text;
+  return text;
+}
+
+/** Whether the API lists the passes of a reply. */
+function hasPasses({ usage }: Message): boolean {
+  const { iterations }: PricedUsage = usage;
+  return Array.isArray(iterations) && iterations.length > 0;
+}
+
+/** Tokens and money of a reply by the model of each pass. What is of the reply as a whole is of its own model. */
+function partsOf({ message, usd = null, usdByModel }: ReplyEvent): Record<string, CostPart> {
+  const parts: Record<string, CostPart> = {};
+  const add = (model: string, usage: PricedUsage): void => {
+    parts[model] ??= { usage: emptyUsage(), usd: usdByModel ? (usdByModel[model] ?? null) : usd };
+    addUsage(parts[model].usage, usage);
+  };
+  for (const { model, usage } of passesOf(message.model, message.usage)) add(model, usage);
+  const { output_tokens_details, server_tool_use } = message.usage;
+  add(message.model, { output_tokens_details, server_tool_use });
+  return parts;
+}

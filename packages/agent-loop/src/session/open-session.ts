@@ -1,0 +1,385 @@
+import type { RunInput } from '../agent/agent.ts';
+import { type AgentStream, openStream } from '../agent/agent-stream.ts';
+import type { AgentSpec } from '../agent/agent-spec.ts';
+import type { MessageParam, ToolUseBlock } from '../api.ts';
+import { specNamed } from '../children/delegation.ts';
+import { ConfigError } from '../errors.ts';
+import type { AgentEvent, NewEntry } from '../journal/events.ts';
+import { branchSession } from './branch-session.ts';
+import { decideInSession } from './fold-session.ts';
+import type { ApprovalDecision } from '../agent/hooks.ts';
+import type { Journal, JournalDamage, JournalStore } from '../journal/journal.ts';
+import type { Cost, Pending, PendingApproval, RunResult, Step } from '../loop/result.ts';
+import type { Session, SessionRunOptions } from './session.ts';
+import { saveSession } from './session-file.ts';
+import { askedNow, pendingOf } from './session-pending.ts';
+import { prefixNews } from './session-prefix.ts';
+import { withModelOf } from '../agent/route.ts';
+import { SessionLog } from './session-log.ts';
+import type { SessionState } from '../journal/session-state.ts';
+import type { Seams } from '../seams.ts';
+import { prepared, type StartedRun, startRun } from '../loop/start-run.ts';
+import { toDecision } from '../tools/tool-call.ts';
+import type { Usage } from '../money/usage.ts';
+
+/** The open sessions of this process, for `drain`. */
+export const openSessions = new Set<OpenSession<unknown>>();
+
+/** How long a session gets to close once its run was parked. */
+const CLOSING_MS = 1000;
+
+/** What a session is made of. */
+export interface SessionParts {
+  readonly spec: AgentSpec;
+  readonly store: JournalStore;
+  readonly id: string;
+  readonly journal: Journal;
+}
+
+/** What something that writes to a session is given. */
+export interface Loan {
+  readonly id: string;
+  readonly store: JournalStore;
+  readonly journal: Journal;
+  readonly state: SessionState;
+  readonly seams: Seams;
+  /** What has to be over before it writes. */
+  readonly after: Promise<unknown>;
+}
+
+/** What writes to a session until its result is there: a run, or a script. */
+export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep' | 'children'> & {
+  readonly result: Promise<unknown>;
+};
+
+/** A session of this process. */
+export class OpenSession<Output> implements Session<Output> {
+  readonly id: string;
+  readonly #parts: SessionParts;
+  readonly #log: SessionLog;
+  #active: Occupant | null = null;
+  /** Decisions that are being written, by call. */
+  readonly #deciding = new Map<string, Promise<void>>();
+  #closing: Promise<void> | undefined;
+  #parked = false;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.id = parts.id;
+    this.#log = new SessionLog(parts.id, parts.journal, parts.spec);
+  }
+
+  get #state(): SessionState {
+    return this.#log.state;
+  }
+
+  /** What its journal folds into. */
+  get state(): SessionState {
+    return this.#state;
+  }
+  get messages(): readonly MessageParam[] {
+    return this.#state.transcript.closed();
+  }
+  get usage(): Usage {
+    return this.#state.total.usage;
+  }
+  get cost(): Cost {
+    return this.#state.total.cost;
+  }
+  get steps(): readonly Step[] {
+    return [...this.#state.total.steps];
+  }
+  get damage(): JournalDamage | null {
+    return this.#log.damage;
+  }
+  get pending(): Pending | null {
+    const { spec } = this.#parts;
+    const ofRun = this.#active ? null : pendingOf(this.#state, spec);
+    if (ofRun) return ofRun;
+    // What the agents of a script wait for is decided here as well.
+    const approvals = this.#active
+      ? [...askedNow(this.#state, spec), ...this.#active.children.asking]
+      : this.#state.children.approvals;
+    return approvals.length > 0 ? { reason: 'awaiting-approval', approvals } : null;
+  }
+
+  get resumable(): boolean {
+    if (pendingOf(this.#state, this.#parts.spec) || this.#state.paused) return true;
+    return this.#state.transcript.messages.at(-1)?.role === 'user';
+  }
+
+  async run(input: RunInput, options: SessionRunOptions = {}): Promise<RunResult<Output>> {
+    return this.#start(input, options, undefined).result;
+  }
+
+  stream(input: RunInput, options: SessionRunOptions = {}): AgentStream<Output> {
+    return openStream((sink) => this.#start(input, options, sink));
+  }
+
+  async resume(options: SessionRunOptions = {}): Promise<RunResult<Output>> {
+    return this.#start(null, options, undefined).result;
+  }
+
+  resumeStream(options: SessionRunOptions = {}): AgentStream<Output> {
+    return openStream((sink) => this.#start(null, options, sink));
+  }
+
+  async approve(callId: string, decision: ApprovalDecision): Promise<void> {
+    this.#checkOpen();
+    const call = this.pending?.approvals.find((approval) => approval.callId === callId);
+    if (!call) return this.#checkLate(callId);
+    const { spec } = this.#parts;
+    const { input } = toDecision(decision);
+    const asking = call.session === undefined ? spec : specNamed(spec, call.agent);
+    const checked = input === undefined ? undefined : await asking?.tools.get(call.tool)?.check(input);
+    if (checked && !checked.ok)
+      throw new ConfigError('input', `the changed input does not fit "${call.tool}":\n${checked.message}`);
+    await this.decide(call, decision);
+  }
+
+  /** Keeps a decision, once: in the session of the subagent whose call it is, where it is one. */
+  decide(call: Decided, decision: ApprovalDecision): Promise<void> {
+    const { callId, tool, session } = call;
+    const key = `${session ?? ''} ${callId}`;
+    const earlier = this.#deciding.get(key);
+    if (earlier) return earlier;
+    const entry = { type: 'approval', callId, tool, ...toDecision(decision) } as const;
+    const kept = session === undefined ? this.#keep(entry) : this.#keepInChild(session, call, entry);
+    const forget = (): void => void this.#deciding.delete(key);
+    kept.then(forget, forget);
+    this.#deciding.set(key, kept);
+    return kept;
+  }
+
+  async fork({ id, at }: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
+    if (this.#closing) throw closed(this.id);
+    const { length } = this.#log;
+    if (at !== undefined && !(Number.isInteger(at) && at >= 0 && at <= length))
+      throw new ConfigError('at', `must be a position from 0 to ${length}, got ${JSON.stringify(at)}.`);
+    return this.branch(id, at, 'refuse');
+  }
+
+  async save(file: string): Promise<void> {
+    if (this.#closing) throw closed(this.id);
+    await saveSession(file, this.id, this.#log.first());
+  }
+
+  async close(): Promise<void> {
+    await this.rest(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Reads the journal. */
+  load(): Promise<void> {
+    return this.#log.load();
+  }
+
+  /** Writes the first entry of a new session, or checks that the history can be continued by this agent. */
+  async matchPrefix(onChange: 'refuse' | 'drop-thinking'): Promise<void> {
+    if (this.damage) return;
+    const spec = withModelOf(this.#parts.spec, this.#state.prefix);
+    const params = await prepared(spec);
+    const { news, changed } = await prefixNews({ spec, params, state: this.#state });
+    if (!changed || onChange === 'drop-thinking') return news.length > 0 ? this.#log.append(news) : undefined;
+    const { prefix } = this.#state;
+    throw new ConfigError(
+      'agent',
+      `the history of session "${this.id}" was made with another ${prefix?.model === params.model ? 'system prompt or set of tools' : `model (${prefix?.model})`}, ` +
+        "and its thinking blocks are signed over that. Open it with the same agent, or choose onPrefixChange: 'fork' or 'drop-thinking'.",
+    );
+  }
+
+  /** Its unfinished children belong to the session that it was loaded from: here they are lost. */
+  async leaveChildren(): Promise<void> {
+    const { unfinished } = this.#state.children;
+    if (unfinished.length === 0 || this.damage) return;
+    await this.#log.append(
+      unfinished.map(({ callId, childRunId, child, session, background }) => ({
+        type: 'child-end',
+        callId,
+        childRunId,
+        child,
+        session,
+        outcome: 'stopped',
+        lost: true,
+        steps: [],
+        children: 0,
+        ...(background && {
+          content: `What became of the background subagent "${child}" is not known here.`,
+        }),
+      })),
+    );
+  }
+
+  announce(): this {
+    openSessions.add(this);
+    return this;
+  }
+
+  /** Opens a copy of the entries before `at`. */
+  async branch(
+    id: string,
+    at = this.#log.length,
+    onChange: 'refuse' | 'drop-thinking',
+  ): Promise<OpenSession<Output>> {
+    const { store, spec } = this.#parts;
+    const copy = await branchSession(this.#log, { store, spec, from: this.id, id, at });
+    try {
+      const fork = new OpenSession<Output>({ ...this.#parts, id, journal: copy.journal });
+      await fork.load();
+      await fork.matchPrefix(onChange);
+      return fork.announce();
+    } catch (error) {
+      await copy.discard();
+      throw error;
+    }
+  }
+
+  /** Lets a run finish until the deadline, parks it then, and closes. Of several deadlines the earliest counts. */
+  rest(deadlineMs: number): Promise<void> {
+    const active = this.#active;
+    if (active) {
+      const cancel = this.#parts.spec.seams.timer(deadlineMs, () => {
+        this.#parked = true;
+        active.park();
+      });
+      active.result.then(cancel, cancel);
+    }
+    this.#closing ??= this.#rest(active);
+    return this.#closing;
+  }
+
+  /** Closes it, and tells how that went. */
+  async settle(deadlineMs: number): Promise<'rested' | 'parked' | 'stuck'> {
+    let cancel = (): void => {};
+    const tooLate = new Promise<'stuck'>((resolve) => {
+      cancel = this.#parts.spec.seams.timer(deadlineMs + CLOSING_MS, () => resolve('stuck'));
+    });
+    const closed = this.rest(deadlineMs).then(
+      () => (this.#parked ? 'parked' : 'rested'),
+      () => 'stuck' as const,
+    );
+    const end = await Promise.race([closed, tooLate]);
+    cancel();
+    return end;
+  }
+
+  async #rest(active: Occupant | null): Promise<void> {
+    openSessions.delete(this);
+    await active?.result.catch(() => {});
+    await this.#log.close();
+  }
+
+  #start(
+    input: RunInput | null,
+    options: SessionRunOptions,
+    sink: ((event: AgentEvent) => void) | undefined,
+  ): StartedRun<Output> {
+    return this.lend(({ journal, store, state, after }) => {
+      if (input === null) this.#checkResumable();
+      const { spec } = this.#parts;
+      const { signal } = options;
+      return startRun<Output>({
+        spec,
+        journal,
+        store,
+        state,
+        sessionId: this.id,
+        input,
+        sink,
+        signal,
+        after,
+      });
+    });
+  }
+
+  /** Lets something write to the session until its result is there. Throws a ConfigError where nothing may. */
+  lend<T extends Occupant>(begin: (loan: Loan) => T): T {
+    this.#checkFree();
+    const { id, store, journal, spec } = this.#parts;
+    const { state, rested: after } = this.#log;
+    const active = begin({ id, store, journal, state, seams: spec.seams, after });
+    this.#active = active;
+    const free = (): void => {
+      this.#active = null;
+    };
+    active.result.then(free, free);
+    return active;
+  }
+
+  #checkFree(): void {
+    this.#checkOpen();
+    if (this.#active)
+      throw new ConfigError(
+        'session',
+        `session "${this.id}" has a run under way, or a script. One run at a time: wait for it, or stop it.`,
+      );
+  }
+
+  /** Whether anything may be written. */
+  #checkOpen(): void {
+    if (this.#closing) throw closed(this.id);
+    const { damage } = this;
+    if (damage) {
+      throw new ConfigError(
+        'session',
+        `session "${this.id}" is damaged in ${damage.where}, bytes ${damage.from} to ${damage.to} (${damage.message}). ` +
+          'It can be read and forked up to there; repairSession() of the store recovers what can be recovered into a copy.',
+      );
+    }
+  }
+
+  #checkResumable(): void {
+    if (this.resumable) return;
+    throw new ConfigError(
+      'session',
+      `session "${this.id}" has nothing to resume: its last run is finished. Use run() with a new input.`,
+    );
+  }
+
+  /** A second answer is no mistake. Anything else that nobody asked is. */
+  #checkLate(callId: string): void {
+    const record = this.#state.callOf({ id: callId } as ToolUseBlock);
+    if (this.#state.wasDecided(callId) || this.#state.children.wasDecided(callId)) return;
+    const why =
+      record.asked && !record.started ? 'has waited too long and counts as denied' : 'waits for no decision';
+    throw new ConfigError('callId', `the call ${JSON.stringify(callId)} ${why}. See session.pending.`);
+  }
+
+  /** Keeps an entry: through the run under way, where there is one, so that it has its place in the order. */
+  async #keep(entry: NewEntry): Promise<void> {
+    for (let active = this.#active; active; active = this.#active) {
+      if (await active.keep(entry)) return;
+      await active.result.catch(() => {});
+    }
+    await this.#log.append([entry]);
+  }
+
+  /** Keeps a decision where the child will find it: through its run, or in its journal. */
+  async #keepInChild(
+    session: string,
+    { agent }: Pick<Decided, 'agent'>,
+    entry: Extract<NewEntry, { type: 'approval' }>,
+  ): Promise<void> {
+    for (let active = this.#active; active; active = this.#active) {
+      if (await active.children.find(session)?.keep(entry)) return;
+      // It rests already, and so will its parents in a moment.
+      await active.result.catch(() => {});
+    }
+    const { store, spec } = this.#parts;
+    await this.#log.after(() =>
+      decideInSession(store, session, { ...entry, agent: agent ?? spec.name, at: spec.seams.now() }),
+    );
+    await this.#log.append([{ ...entry, session }]);
+  }
+}
+
+/** A call that was decided on. */
+type Decided = Pick<PendingApproval, 'callId' | 'tool' | 'session'> & { readonly agent?: string };
+
+function closed(id: string): ConfigError {
+  return new ConfigError('session', `session "${id}" is closed.`);
+}

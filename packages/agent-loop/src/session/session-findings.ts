@@ -1,0 +1,95 @@
+import type { Entry } from '../journal/events.ts';
+import { SessionState } from '../journal/session-state.ts';
+
+/** Something worth telling about a session. */
+export interface SessionFinding {
+  /** `problem`: something is wrong. `waiting`: it can go on, and says how. `note`: good to know. */
+  readonly kind: 'problem' | 'waiting' | 'note';
+  readonly message: string;
+}
+
+/** What the entries of a session tell about it. `entries` may end early, where it is damaged. */
+export function findingsOf(entries: readonly Entry[]): readonly SessionFinding[] {
+  const state = new SessionState();
+  const findings: SessionFinding[] = [];
+  for (const [index, entry] of entries.entries()) {
+    if (entry.seq !== index)
+      findings.push({ kind: 'problem', message: `entry ${index} says that it is entry ${entry.seq}` });
+    state.apply(entry);
+  }
+  if (entries.length > 0 && !state.prefix)
+    findings.push({ kind: 'note', message: 'it has not been opened by an agent yet' });
+  return [...findings, ...waitingFor(state), ...notesOn(entries)];
+}
+
+function waitingFor(state: SessionState): SessionFinding[] {
+  const { run, transcript } = state;
+  const waiting = (message: string): SessionFinding => ({ kind: 'waiting', message });
+  if (!run) return [];
+  const found: SessionFinding[] = [];
+  const resumable =
+    state.paused || transcript.messages.at(-1)?.role === 'user' || state.openCalls().length > 0;
+  if (run.ended === null) found.push(waiting('its last run was interrupted: resume() finishes it'));
+  else if (run.ended === 'awaiting-approval')
+    found.push(waiting('its last run waits for approval: approve(), then resume()'));
+  else if (run.ended !== 'completed' && resumable)
+    found.push(waiting(`its last run ended as ${run.ended}: resume() goes on, run() begins anew`));
+  if (run.inFlight)
+    found.push(
+      waiting(
+        `a request was under way (turn ${run.inFlight.turn}): resuming notes its reply as lost and asks again`,
+      ),
+    );
+  for (const call of state.openCalls()) {
+    const { started, asked, decided } = state.callOf(call);
+    const name = `${call.name} (${call.id})`;
+    if (started && started.effect === 'once')
+      found.push(
+        waiting(`${name} was started and may have taken effect: it is asked about, or waits for a decision`),
+      );
+    else if (started)
+      found.push(waiting(`${name} was started: resuming repeats it with the same idempotency key`));
+    else if (decided)
+      found.push(waiting(`${name} was ${decided.allow ? 'allowed' : 'denied'}: resuming carries that out`));
+    else if (asked) found.push(waiting(`${name} waits for a decision`));
+    else found.push(waiting(`${name} was not started: resuming runs it`));
+  }
+  return found;
+}
+
+function notesOn(entries: readonly Entry[]): SessionFinding[] {
+  const note = (message: string): SessionFinding => ({ kind: 'note', message });
+  const ends = entries.filter((entry) => entry.type === 'run-end');
+  const lost = entries.filter((entry) => entry.type === 'reply-lost');
+  const worst = lost.flatMap((entry) => (entry.worst ? [entry.worst] : []));
+  const notes = [
+    note(
+      `${ends.length} ${ends.length === 1 ? 'run' : 'runs'} ended: ${counted(ends.map(({ outcome }) => outcome)) || 'none'}`,
+    ),
+  ];
+  for (const entry of entries) {
+    if (entry.type === 'fork')
+      notes.push(note(`entries 0 to ${entry.entries - 1} were copied from "${entry.from}"`));
+    if (entry.type === 'prefix-change')
+      notes.push(note(`its agent changed at entry ${entry.seq} (${entry.model})`));
+  }
+  if (lost.length > 0)
+    notes.push(note(`${lost.length} replies were lost: ${counted(lost.map(({ code }) => code))}`));
+  if (worst.length > 0) {
+    const sum = (field: 'input_tokens' | 'output_tokens'): number =>
+      worst.reduce((total, tokens) => total + tokens[field], 0);
+    notes.push(
+      note(
+        `of ${worst.length} of them nothing is known: at most ${sum('input_tokens')} tokens in, ${sum('output_tokens')} out`,
+      ),
+    );
+  }
+  return notes;
+}
+
+/** Such as `3 completed, 1 stopped`. */
+function counted(words: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
+}

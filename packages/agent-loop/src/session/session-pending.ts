@@ -1,0 +1,69 @@
+import type { AgentSpec } from '../agent/agent-spec.ts';
+import type { ToolUseBlock } from '../api.ts';
+import type { Pending, PendingApproval } from '../loop/result.ts';
+import type { CallRecord, SessionState } from '../journal/session-state.ts';
+import type { Tool } from '../tools/tool.ts';
+
+/**
+ * What a session waits for, or null. A run that has no end was interrupted; one that ended as `awaiting-approval` waits
+ * for decisions. Listed are the calls that a decision can be given on.
+ */
+export function pendingOf(state: SessionState, spec: AgentSpec): Pending | null {
+  const { run } = state;
+  if (!run || (run.ended !== null && run.ended !== 'awaiting-approval')) return null;
+  // A run that was cut off before its input was kept has nothing to finish: nobody was told that it had begun.
+  const begun = run.unanswered || run.inFlight || state.paused;
+  if (!begun && state.transcript.messages.at(-1)?.role !== 'user') return null;
+  const reason = run.ended === null ? 'interrupted' : 'awaiting-approval';
+  const own = listed(state, spec, (call) => isUndecided(call, state, spec));
+  return { reason, approvals: [...own, ...state.children.approvals] };
+}
+
+/** The calls of a run under way that wait for a decision, without those of its children. */
+export function askedNow(state: SessionState, spec: AgentSpec): readonly PendingApproval[] {
+  return listed(state, spec, (call) => waitsForApproval(state.callOf(call), spec));
+}
+
+/** Whether a decision can be given on a call that no run has in hand. */
+function isUndecided(block: ToolUseBlock, state: SessionState, spec: AgentSpec): boolean {
+  const record = state.callOf(block);
+  return waitsForApproval(record, spec) || isInDoubt(record, spec.tools.get(block.name));
+}
+
+function listed(
+  state: SessionState,
+  spec: AgentSpec,
+  include: (call: ToolUseBlock) => boolean,
+): PendingApproval[] {
+  return state
+    .openCalls()
+    .filter(include)
+    .map((block) => {
+      const { asked, started } = state.callOf(block);
+      return {
+        callId: block.id,
+        tool: block.name,
+        input: started?.input ?? asked?.input ?? block.input,
+        agent: spec.name,
+      };
+    });
+}
+
+function waitsForApproval({ asked, started, decided }: CallRecord, spec: AgentSpec): boolean {
+  return asked !== undefined && !started && !decided && !hasExpired(spec, asked.at, spec.seams.now());
+}
+
+/** Started, not ended, with an effect that must not be repeated blindly, and nobody to ask. */
+function isInDoubt(record: CallRecord, tool: Tool | undefined): boolean {
+  return !record.decided && mustNotRepeat(record, tool) && tool?.reconcile === undefined;
+}
+
+/** Whether a call that was started may only be repeated where somebody says so: its tool says it now, or said it then. */
+export function mustNotRepeat({ started }: CallRecord, tool: Tool | undefined): boolean {
+  return started !== undefined && (started.effect === 'once' || tool?.effect === 'once');
+}
+
+/** Whether a question of that time is too old to be answered. Times are epoch milliseconds. */
+export function hasExpired({ approvalExpiryMs }: AgentSpec, askedAt: number, now: number): boolean {
+  return approvalExpiryMs !== undefined && now - askedAt > approvalExpiryMs;
+}

@@ -1,0 +1,35 @@
+import type { AgentSpec } from '../agent/agent-spec.ts';
+import type { RequestParams } from '../api.ts';
+import type { NewEntry, ParentLink } from '../journal/events.ts';
+import { fingerprint } from './fingerprint.ts';
+import { sameSettings, settingsOf } from './session-settings.ts';
+import type { SessionState } from '../journal/session-state.ts';
+
+/** What a session is about to be continued with. */
+export interface PrefixParts {
+  readonly spec: Pick<AgentSpec, 'betas'>;
+  readonly params: RequestParams;
+  readonly state: Pick<SessionState, 'prefix' | 'settings'>;
+  /** The session that this one belongs to, where it is new. */
+  readonly parent?: ParentLink | undefined;
+}
+
+/**
+ * The entries that a session needs before it goes on with this agent: the first ones of a new session, or those that tell
+ * of a change. `changed`: whether its history was made with another model, system prompt or tools.
+ */
+export async function prefixNews(
+  parts: PrefixParts,
+): Promise<{ readonly news: readonly NewEntry[]; readonly changed: boolean }> {
+  const { params, state, parent } = parts;
+  const now = { model: params.model, fingerprint: await fingerprint(params) };
+  const settings = settingsOf(parts);
+  const news: NewEntry[] = sameSettings(settings, state.settings) ? [] : [settings];
+  if (!state.prefix)
+    return {
+      changed: false,
+      news: [{ type: 'session-start', version: 1, ...now, ...(parent && { parent }) }, ...news],
+    };
+  if (state.prefix.fingerprint === now.fingerprint) return { changed: false, news };
+  return { changed: true, news: [{ type: 'prefix-change', ...now }, ...news] };
+}

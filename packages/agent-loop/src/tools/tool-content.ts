@@ -1,0 +1,140 @@
+import type { JsonValue, ToolResultBlock, ToolResultContent } from '../api.ts';
+
+/** What a tool may return: text, any JSON value, or content blocks (text, image, document, search_result). `undefined` is no content. */
+export type ToolOutput = string | JsonValue | readonly ToolResultBlock[] | undefined | void;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const hasSource = ({ source }: Fields): boolean =>
+  typeof source === 'object' && source !== null && typeof (source as Fields)['type'] === 'string';
+
+/** What makes a value a content block rather than data that happens to have a `type`. */
+const BLOCKS: Readonly<Record<string, (block: Fields) => boolean>> = {
+  text: ({ text }) => typeof text === 'string',
+  image: hasSource,
+  document: hasSource,
+  search_result: ({ source, title, content }) =>
+    typeof source === 'string' && typeof title === 'string' && Array.isArray(content),
+  tool_reference: ({ tool_name }) => typeof tool_name === 'string',
+  browser_state: () => true,
+};
+
+const encoder = new TextEncoder();
+
+/** Turns what a tool returned into what the model reads. Throws a TypeError for a value that is not JSON. */
+export function shapeOutput(output: unknown, maxBytes: number): ToolResultContent {
+  if (output === undefined) return '';
+  if (typeof output === 'string') return cutText(output, maxBytes);
+  if (isContentBlocks(output)) return cutBlocks(output, maxBytes);
+  let json: string | undefined;
+  try {
+    json = holdsNoJson(output) ? undefined : JSON.stringify(output);
+  } catch (error) {
+    throw new TypeError(
+      'The tool returned a value that is not JSON. Return a string, a JSON value or content blocks.',
+      { cause: error },
+    );
+  }
+  if (json === undefined) {
+    throw new TypeError(
+      `The tool returned a ${kindOf(output)}. Return a string, a JSON value or content blocks.`,
+    );
+  }
+  return cutText(json, maxBytes);
+}
+
+/** The content of an error result: the API takes text alone there. */
+export function textAlone(content: ToolResultContent): ToolResultContent {
+  if (typeof content === 'string') return content;
+  return content.map((block) =>
+    block.type === 'text' ? block : { type: 'text', text: `[A block of type ${block.type} is left out.]` },
+  );
+}
+
+function isContentBlocks(output: unknown): output is ToolResultBlock[] {
+  return Array.isArray(output) && output.length > 0 && output.every(isContentBlock);
+}
+
+function isContentBlock(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type } = value as Fields;
+  const fits = typeof type === 'string' && Object.hasOwn(BLOCKS, type) ? BLOCKS[type] : undefined;
+  return fits?.(value as Fields) ?? false;
+}
+
+/** JSON would show these as `{}` and lose what they hold. */
+function holdsNoJson(output: unknown): boolean {
+  return (
+    output instanceof Map || output instanceof Set || output instanceof Promise || output instanceof Error
+  );
+}
+
+function kindOf(output: unknown): string {
+  return typeof output === 'object' && output !== null ? output.constructor.name : typeof output;
+}
+
+/** Cuts at a whole character and says so, so that the model can ask for less. */
+function cutText(text: string, maxBytes: number): string {
+  // Half of a surrogate pair has no UTF-8 form, and the API refuses a request that holds one.
+  const whole = text.isWellFormed() ? text : text.toWellFormed();
+  const bytes = tooLong(whole, maxBytes);
+  if (!bytes) return whole;
+  const kept = prefix(bytes, maxBytes);
+  return `${kept.text}\n\n[Cut: this result has ${bytes.length} bytes, only the first ${kept.bytes} are shown. Ask for a smaller part.]`;
+}
+
+/** The bytes of a text that has more than `maxBytes` of them. */
+function tooLong(text: string, maxBytes: number): Uint8Array | undefined {
+  // A UTF-16 code unit takes at most three bytes: most results need no counting.
+  if (text.length * 3 <= maxBytes) return undefined;
+  const bytes = encoder.encode(text);
+  return bytes.length > maxBytes ? bytes : undefined;
+}
+
+function prefix(bytes: Uint8Array, maxBytes: number): { text: string; bytes: number } {
+  let end = Math.floor(maxBytes);
+  // A byte 10xxxxxx continues a character: the cut moves to before its first byte.
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return { text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, end)), bytes: end };
+}
+
+/** Keeps blocks in order while they fit; a text is cut, any other block is left out whole. One notice tells of it all. */
+function cutBlocks(blocks: readonly ToolResultBlock[], maxBytes: number): ToolResultContent {
+  const kept: ToolResultBlock[] = [];
+  let left = maxBytes;
+  let total = 0;
+  let affected = 0;
+  for (const block of blocks) {
+    const size = sizeOf(block);
+    total += size;
+    if (size <= left) {
+      left -= size;
+      const sendable = wellFormed(block);
+      if (sendable) kept.push(sendable);
+      continue;
+    }
+    affected += 1;
+    if (block.type !== 'text') continue;
+    const { text } = prefix(encoder.encode(block.text), left);
+    if (text !== '') kept.push({ ...block, text });
+    left = 0;
+  }
+  if (affected > 0) {
+    kept.push({
+      type: 'text',
+      text: `[Cut: this result has ${total} bytes, at most ${maxBytes} are shown. ${affected} of its ${blocks.length} blocks are cut or left out. Ask for a smaller part.]`,
+    });
+  }
+  return kept.length > 0 ? kept : '';
+}
+
+function sizeOf(block: ToolResultBlock): number {
+  return encoder.encode(block.type === 'text' ? block.text : JSON.stringify(block)).length;
+}
+
+/** The block as the API takes it: it refuses an empty text, and half of a surrogate pair. */
+function wellFormed(block: ToolResultBlock): ToolResultBlock | undefined {
+  if (block.type !== 'text') return block;
+  if (block.text === '') return undefined;
+  return block.text.isWellFormed() ? block : { ...block, text: block.text.toWellFormed() };
+}
