@@ -49,7 +49,10 @@ export function checkContext({ context, request = {} }: Given): void {
   refuseUnknown('context', context, FIELDS);
   const { compactAt, instructions, clearToolUsesAt, keepToolUses } = context;
   if (compactAt === undefined && clearToolUsesAt === undefined)
-    throw new ConfigError('context', 'does nothing: give compactAt, clearToolUsesAt or both, in prompt tokens.');
+    throw new ConfigError(
+      'context',
+      'does nothing: give compactAt, clearToolUsesAt or both, in prompt tokens.',
+    );
   for (const field of ['compactAt', 'clearToolUsesAt', 'keepToolUses'] as const)
     if (!(field === 'keepToolUses' && keepToolUses === 0)) checkCount(`context.${field}`, context[field]);
   if (compactAt !== undefined && compactAt < LEAST_COMPACT_AT)

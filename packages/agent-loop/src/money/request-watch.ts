@@ -2,6 +2,7 @@ import type { Message } from '../api.ts';
 import type { CostEvent, NewDelta, WarningEvent } from '../journal/events.ts';
 import { passesOf } from './pricing.ts';
 import type { RunState } from '../loop/run-state.ts';
+import { WINDOW_TOKENS } from './prompt-bound.ts';
 import { promptTokensOf } from './usage.ts';
 
 /** A reply is dear from so many times the median of the run's earlier ones on, and these have to be so many. */
@@ -9,7 +10,6 @@ const DEAR = { times: 5, earlier: 3 };
 /** The share of the context window from which its end is near. */
 const NEARLY_FULL = 0.8;
 /** See https://platform.claude.com/docs/en/about-claude/models/overview */
-const WINDOW_TOKENS = 1_000_000;
 const SMALL_WINDOW = { models: /-4-5(-\d{8})?$/, tokens: 200_000 };
 
 type Warning = Extract<NewDelta, { type: 'warning' }>;
