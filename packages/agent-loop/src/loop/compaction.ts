@@ -17,7 +17,7 @@ interface Iteration {
  * What a reply tells of a compaction, the last one where there were several; null where there was none. The sizes are
  * those of its passes: the one that wrote the summary, and the one that went on with it.
  */
-export function compactionIn({ content, stop_reason, usage }: Message): Facts | null {
+function compactionIn({ content, stop_reason, usage }: Message): Facts | null {
   const blocks = (content as readonly { readonly type: string; readonly content?: unknown }[]).filter(
     ({ type }) => type === 'compaction',
   );
