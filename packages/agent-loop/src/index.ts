@@ -6,6 +6,7 @@ export type { AgentStream } from './agent/agent-stream.ts';
 export { createBudget } from './money/budget.ts';
 export type { Budget, BudgetOptions } from './money/budget.ts';
 export type { Client, JsonValue, MessageParam } from './api.ts';
+export { compactionWorth } from './money/compaction-worth.ts';
 export { costReport } from './money/cost-report.ts';
 export type { CostReport } from './money/cost-report.ts';
 export { ConfigError, RunError } from './errors.ts';

@@ -4,6 +4,7 @@ import type { Agent } from './agent.ts';
 import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from '../api.ts';
 import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
+import { checkContext, contextBetas, type ContextOption, contextParams } from './context-option.ts';
 import { defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from '../money/budget.ts';
 import { ConfigError } from '../errors.ts';
@@ -78,6 +79,8 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
    * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
    */
   readonly cache?: CacheOption;
+  /** What the API leaves out of a long conversation: old tool results, or all but a summary. Default: nothing. */
+  readonly context?: ContextOption;
   /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
   readonly request?: Readonly<Record<string, unknown>>;
   /** Beta names; requests then go through the SDK's beta namespace. */
@@ -131,6 +134,7 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'pricing',
   'budget',
   'cache',
+  'context',
   'request',
   'betas',
   'governor',
@@ -171,6 +175,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkPriority(options.priority);
   checkHooks(hooks);
   checkRequest(options);
+  checkContext(options);
   const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
   const output = options.output && compileSchema(options.output, 'output');
   const pricing = toPricing(options.pricing);
@@ -184,7 +189,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     tools,
     output,
     limits,
-    betas: [...new Set([...betas, ...servingBetas(options)])],
+    betas: [...new Set([...betas, ...servingBetas(options), ...contextBetas(options)])],
     hooks,
     approve,
     approvalExpiryMs: options.approvalExpiryMs,
@@ -357,6 +362,7 @@ async function toParams(
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     ...(thinking && { thinking }),
     ...servingParams(options),
+    ...contextParams(options),
     ...(toolChoice && { tool_choice: toolChoice }),
     ...(system !== undefined && { system: system as string }),
     ...(tools.length > 0 && { tools }),

@@ -114,7 +114,8 @@ export class CacheLog {
   }
 
   /** How the cache served the reply to the last request: asked before the reply is folded. */
-  factsOf({ model, usage }: Pick<Message, 'model' | 'usage'>): CacheFacts {
+  factsOf(message: Message): CacheFacts {
+    const { model, usage } = message;
     const written = usage.cache_creation_input_tokens ?? 0;
     const read = usage.cache_read_input_tokens ?? 0;
     const before = this.#prompt;
@@ -122,7 +123,8 @@ export class CacheLog {
     if (!request || (read > 0 && read >= (before?.cached ?? 0))) return { written, read, miss: null };
     const tokens = usage.input_tokens + written + read;
     const last = before && { ...before, lifetimeMs: lifetimeMs(before.ttl) };
-    return { written, read, miss: whyMissed({ before: last, request, model, tokens, written }) };
+    const edited = wasEdited(message);
+    return { written, read, miss: whyMissed({ before: last, request, model, tokens, written, edited }) };
   }
 
   #applyReply({ message }: ReplyEvent): void {
@@ -150,6 +152,15 @@ function ttlOf({ marks }: CachedRequest, usage: ReplyUsage, before: CacheTtl = '
   const hour = usage.cache_creation?.ephemeral_1h_input_tokens;
   if (hour !== undefined) return hour > 0 ? '1h' : '5m';
   return marks?.end ?? marks?.system ?? marks?.tools ?? '5m';
+}
+
+/** Whether the server went on with another history than it was sent: a summary, or one without old tool results. */
+function wasEdited({ content, ...message }: Message): boolean {
+  const { context_management } = message as {
+    readonly context_management?: { readonly applied_edits?: readonly unknown[] } | null;
+  };
+  if ((context_management?.applied_edits?.length ?? 0) > 0) return true;
+  return content.some(({ type }) => (type as string) === 'compaction');
 }
 
 function hasImage(block: Exclude<MessageParam['content'], string>[number]): boolean {

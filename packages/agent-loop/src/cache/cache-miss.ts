@@ -4,8 +4,9 @@ import { cacheMinimum } from './cache-minimum.ts';
 
 /**
  * Why less was read from the prompt cache than had been written to it. `...-changed` names the part of the prefix that is
- * not what it was with the request before: everything from there on is another prefix. `not-marked`: no breakpoint was
- * set, because nothing was expected to be read back. `evicted`: nothing on our side explains it.
+ * not what it was with the request before: everything from there on is another prefix. `context-edited`: the server
+ * replaced or left out a part of the history, as `context` asks. `not-marked`: no breakpoint was set, because nothing was
+ * expected to be read back. `evicted`: nothing on our side explains it.
  */
 export type CacheMiss =
   | 'first-request'
@@ -20,6 +21,7 @@ export type CacheMiss =
   | 'thinking-changed'
   | 'images-added'
   | 'history-changed'
+  | 'context-edited'
   | 'evicted';
 
 interface Missed {
@@ -33,15 +35,18 @@ interface Missed {
   readonly model: string;
   readonly tokens: number;
   readonly written: number;
+  /** Whether the server edited the history before it answered. */
+  readonly edited: boolean;
 }
 
 /** Names the reason for a miss, by comparing a request with the one before: the first in prefix order. */
-export function whyMissed({ before, request, model, tokens, written }: Missed): CacheMiss {
+export function whyMissed({ before, request, model, tokens, written, edited }: Missed): CacheMiss {
   if (written === 0 && tokens < cacheMinimum(model)) return 'too-short';
   const changed = before && changedPart(before, request, model);
   if (before && before.cached > 0) {
     if (changed) return changed;
-    return request.at - before.request.at > before.lifetimeMs ? 'expired' : 'evicted';
+    if (request.at - before.request.at > before.lifetimeMs) return 'expired';
+    return edited ? 'context-edited' : 'evicted';
   }
   const { marks } = request;
   if (marks && !marks.tools && !marks.system && !marks.end && !hasMarkers(request.params))

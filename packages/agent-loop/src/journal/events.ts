@@ -209,10 +209,37 @@ export interface WaitEvent extends EventBase {
   /** How long, in milliseconds, as far as it is known: a governor estimates. */
   readonly delayMs: number;
 }
-/** The server replaced a part of the transcript by a summary. */
+/** The server went on with a summary in place of what came before. The sizes, in tokens, are there where the reply tells them. */
 export interface CompactionEvent extends EntryBase {
   readonly type: 'compaction';
   readonly turn: number;
+  /** The prompt that was summed up. */
+  readonly fromTokens?: number;
+  /** The prompt that the reply was made from. */
+  readonly toTokens?: number;
+  /** The summary. */
+  readonly summaryTokens?: number;
+  /** The server could not make a summary: all is as before. */
+  readonly failed?: true;
+}
+/**
+ * Something makes the run unusually dear. Told after the reply that shows it, once in a run for each cause. Not kept.
+ *
+ * - `dear-reply`: it cost more than five times the median (`medianUsd`) of the run's earlier replies, of which there are
+ *   three or more.
+ * - `dear-band`: its prompt is so long that every token has a higher price.
+ * - `window`: its prompt fills more than four fifths of the model's context window (`windowTokens`).
+ */
+export interface WarningEvent extends EventBase {
+  readonly type: 'warning';
+  readonly cause: 'dear-reply' | 'dear-band' | 'window';
+  readonly turn: number;
+  /** The same in words. */
+  readonly message: string;
+  readonly usd?: number;
+  readonly medianUsd?: number;
+  readonly promptTokens?: number;
+  readonly windowTokens?: number;
 }
 /** A subagent, or a named step of a script, is about to run in a session of its own. Kept before that session is touched. */
 export interface ChildStartEvent extends EntryBase {
@@ -335,7 +362,8 @@ export type Delta =
   | CostEvent
   | ToolProgressEvent
   | RetryEvent
-  | WaitEvent;
+  | WaitEvent
+  | WarningEvent;
 
 /** Everything a reader of a run sees: kept entries (with `seq`) and deltas (without). */
 export type AgentEvent = Entry | Delta;

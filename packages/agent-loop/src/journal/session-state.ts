@@ -63,6 +63,8 @@ export interface RunRecord {
   readonly spend: RunSpend;
   /** Whether the model was asked to finish, because a budget is used up. */
   closing: boolean;
+  /** Whether the compaction in its last reply is recorded. */
+  compacted: boolean;
 }
 
 /**
@@ -213,6 +215,7 @@ export class SessionState {
             unanswered: null,
             spend: this.spend.next(),
             closing: false,
+            compacted: false,
           };
         break;
       case 'run-end':
@@ -235,6 +238,7 @@ export class SessionState {
       case 'reply':
         if (this.run) this.run.inFlight = null;
         if (this.run) this.run.unanswered = entry;
+        if (this.run) this.run.compacted = false;
         this.#paused = isPause(entry.message.stop_reason);
         break;
       case 'reply-lost':
@@ -254,6 +258,9 @@ export class SessionState {
         this.#everDecided.add(entry.callId);
         break;
       }
+      case 'compaction':
+        if (this.run) this.run.compacted = true;
+        break;
       case 'tool-end':
         this.#calls.delete(entry.callId);
         break;

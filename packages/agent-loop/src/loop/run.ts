@@ -1,5 +1,6 @@
 import type { ContentBlockParam } from '../api.ts';
 import { messageOf, RunError } from '../errors.ts';
+import { noteCompaction } from './compaction.ts';
 import { checkOutput } from '../agent/output.ts';
 import type { Outcome, PendingApproval, RunResult } from './result.ts';
 import { begin } from './begin.ts';
@@ -50,6 +51,7 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
     if (!left) await tellEnded(run);
     const taken = left ?? (await takeTurn(run, turn));
     if (!taken) return haltedEnd(run);
+    await noteCompaction(run, taken.reply.message);
     if (run.state.run?.closing) return closingEnd(run, taken);
     const { message } = taken.reply;
     pauses = message.stop_reason === 'pause_turn' ? pauses + 1 : 0;
@@ -63,7 +65,6 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
         break;
       }
       case 'ask-again':
-        if (message.stop_reason !== 'pause_turn') await run.record({ type: 'compaction', turn });
         break;
       case 'fail':
         await taken.batch.refuse(

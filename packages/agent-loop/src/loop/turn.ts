@@ -5,6 +5,7 @@ import { LostReply } from '../request/lost-reply.ts';
 import { callModel, type Reply } from '../request/model-call.ts';
 import type { ReplyListener } from '../request/reply-builder.ts';
 import { logLoss, logReply } from './call-log.ts';
+import { watchReply } from '../money/request-watch.ts';
 import { costOfLast, lossFields, priceFields } from '../money/reply-price.ts';
 import type { RunState } from './run-state.ts';
 import { ToolBatch } from '../tools/tool-batch.ts';
@@ -90,6 +91,7 @@ async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch)
   });
   const cost = costOfLast(run);
   if (cost) run.tell({ type: 'cost', ...cost });
+  if (cost) watchReply(run, message, cost);
   logReply(run, turn, reply, cost);
   await callHook(run, 'afterReply', () => run.spec.hooks.afterReply?.({ runId: run.runId, turn, message }));
   return { reply, batch };

@@ -80,6 +80,17 @@ it('names what else there can be: a pause too long, an image, too little, nothin
   expect(await misses(off)).toEqual(['first-request', 'not-marked']);
 });
 
+it('knows where the server edited the history: it was not evicted', async () => {
+  const usage = { cache_read_input_tokens: 500, cache_creation_input_tokens: 1500 };
+  const edit = { type: 'clear_tool_uses_20250919', cleared_tool_uses: 4, cleared_input_tokens: 9000 };
+  const fields = { context_management: { applied_edits: [edit] } };
+  const w = setUp({ steps: [reply('One.'), reply('Two.', { usage, fields })] });
+  await using chat = await w.session();
+  await chat.run('A?');
+  await chat.run('B?');
+  expect(await misses(w)).toEqual(['first-request', 'context-edited']);
+});
+
 it('blames the server where nothing else has changed', async () => {
   const gone = { cache_read_input_tokens: 0, cache_creation_input_tokens: 2000 };
   const w = setUp({ steps: [reply('One.'), reply('Two.', { usage: gone })] });

@@ -209,6 +209,8 @@ function tell(event: Exclude<AgentEvent, { type: 'cost' }>): string {
       return `wait: ${event.reason} ${event.delayMs}`;
     case 'compaction':
       return 'compaction';
+    case 'warning':
+      return `warning: ${event.cause}`;
     case 'session-start':
     case 'settings':
     case 'fork':

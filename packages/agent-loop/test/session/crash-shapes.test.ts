@@ -73,6 +73,8 @@ async function check(shape: CrashShape, world: World, crashes: readonly Crash[])
   expect(entries.at(-1), seen).toMatchObject({ type: 'run-end', outcome: shape.outcome });
   const inputs = entries.filter((entry) => entry.type === 'input' && entry.source === 'user');
   expect(inputs, seen).toHaveLength(1);
+  const compactions = entries.filter(({ type }) => type === 'compaction');
+  expect(compactions, seen).toHaveLength(shape.name === 'a compaction' ? 1 : 0);
   const { effects } = world.ledger;
   for (const { callId, tool, key } of effects) {
     expect(world.ledger.of('send', callId), seen).toBeLessThanOrEqual(1);

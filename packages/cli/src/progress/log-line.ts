@@ -20,6 +20,8 @@ function textOf(event: AgentEvent, run: RunNode): string | null {
       return `${safe(event.tool)} needs a decision`;
     case 'wait':
       return waitText({ reason: event.reason, until: event.at + event.delayMs }, event.at);
+    case 'warning':
+      return `warning: ${safe(event.message)}`;
     case 'reply-lost':
       return `a reply was lost: ${safe(event.message)}`;
     case 'run-end':

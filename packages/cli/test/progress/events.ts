@@ -48,6 +48,7 @@ export function recording(): AgentEvent[] {
     logs(7, { type: 'tool-end', callId: 'd', tool: 'read', outcome: 'timeout' }),
     logs(7, { type: 'request', turn: 2, attempt: 1 }),
     logs(9, replyOf(9000, 120, 0.00096)),
+    logs(9, { type: 'warning', cause: 'window', turn: 2, message: 'The prompt is long.' }),
     logs(9, { type: 'run-end', outcome: 'completed', turns: 2, reason: null }),
     lead(9, { type: 'child-end', callId: 'a', childRunId: 'run_2', child: 'logs', outcome: 'completed' }),
     lead(9, { type: 'tool-end', callId: 'a', tool: 'logs', outcome: 'ok' }),

@@ -115,6 +115,7 @@ test('where nothing can be redrawn there is a line for what matters', () => {
     'lead > logs: runs read app.log',
     'lead > database: waits for the rate limit, about 12 s',
     'lead > logs: read ended: timeout',
+    'lead > logs: warning: The prompt is long.',
     'lead > logs: completed, 14.0k in, 420 out, $0.0016, 7.0 s',
     'lead > database: a reply was lost: The stream broke: gone',
     'lead > database: failed: The stream broke: gone, 0 in, 0 out, $0.00, 15 s',
