@@ -12,6 +12,58 @@ export function refuseUnknown(where: string, given: object, known: readonly stri
   }
 }
 
+/** Throws unless `given` is an object of options, all of them known. A signal in its place would be without effect. */
+export function checkOptions(where: string, given: unknown, known: readonly string[]): void {
+  if (isSignal(given))
+    throw new ConfigError(where, 'expected an object of options, got a signal. Pass { signal }.');
+  checkObject(where, given);
+  refuseUnknown(where, given, known);
+}
+
+/** Throws unless `value` is an object, and no list. */
+export function checkObject(option: string, value: unknown): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new ConfigError(option, `expected an object of options, got ${shown(value)}.`);
+}
+
+/** Throws unless `value` is undefined or an AbortSignal, whichever realm it is from. */
+export function checkSignal(value: unknown): void {
+  if (value === undefined || isSignal(value)) return;
+  const { signal } = Object(value) as { signal?: unknown };
+  if (isSignal(signal))
+    throw new ConfigError(
+      'signal',
+      'expected an AbortSignal, got an AbortController. Pass controller.signal.',
+    );
+  throw new ConfigError(
+    'signal',
+    `expected an AbortSignal, such as controller.signal or AbortSignal.timeout(ms), got ${shown(value)}.`,
+  );
+}
+
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener } = Object(value) as { aborted?: unknown; addEventListener?: unknown };
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+}
+
+/** Throws unless `value` is a text. What it has to look like is for those to check who use it. */
+export function checkText(option: string, value: unknown): void {
+  if (typeof value === 'string' && value !== '') return;
+  throw new ConfigError(option, `must be a text that is not empty, got ${shown(value)}.`);
+}
+
+/** Throws unless `value` is undefined or a list. */
+export function checkList(option: string, value: unknown): void {
+  if (value === undefined || Array.isArray(value)) return;
+  throw new ConfigError(option, `must be a list, got ${shown(value)}.`);
+}
+
+/** Throws unless `value` is undefined or a number of 0 or above. */
+export function checkNotNegative(option: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'number' && value >= 0)) return;
+  throw new ConfigError(option, `must be a number of 0 or above, got ${shown(value)}.`);
+}
+
 /** Throws unless `value` is undefined or a number above 0. */
 export function checkPositive(option: string, value: unknown): void {
   if (value === undefined || (typeof value === 'number' && value > 0)) return;

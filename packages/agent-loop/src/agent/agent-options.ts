@@ -5,16 +5,20 @@ import type { AgentSpec, Limits } from './agent-spec.ts';
 import type { Client, Model, RequestParams, ToolParam } from '../api.ts';
 import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
 import { checkContext, contextBetas, type ContextOption, contextParams } from './context-option.ts';
-import { defaultClient } from './default-client.ts';
+import { checkClient, defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from '../money/budget.ts';
 import { ConfigError } from '../errors.ts';
 import { gateOfGovernor, type Governor } from '../governor/governor.ts';
 import type { Approve, Hooks } from './hooks.ts';
+import { checkLogger } from './logger.ts';
 import {
   checkDuration,
   checkFunction,
+  checkList,
   checkMoney,
   checkName,
+  checkNotNegative,
+  checkOptions,
   checkPositive,
   refuseUnknown,
   shown,
@@ -174,13 +178,16 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkPositive('approvalExpiryMs', options.approvalExpiryMs);
   checkPriority(options.priority);
   checkHooks(hooks);
+  checkClient(client);
+  checkLogger(logger);
+  checkSystem(options.system);
   checkRequest(options);
   checkContext(options);
   const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
   const output = options.output && compileSchema(options.output, 'output');
   const pricing = toPricing(options.pricing);
   const seams = { ...systemSeams, ...options.seams };
-  const limits = toLimits(options.limits ?? {});
+  const limits = toLimits(options.limits);
   checkMoneyLimits(options, limits, { pricing, seams });
   return Object.freeze({
     name,
@@ -213,16 +220,27 @@ function checkPriority(priority: unknown): void {
     throw new ConfigError('priority', 'must be finite: nobody else would get a turn.');
 }
 
+function checkSystem(system: unknown): void {
+  if (system === undefined || typeof system === 'string') return;
+  const expected = "a text, or a list of blocks such as { type: 'text', text: '...' }";
+  if (!Array.isArray(system)) throw new ConfigError('system', `expected ${expected}, got ${shown(system)}.`);
+  for (const [index, block] of (system as readonly unknown[]).entries()) {
+    const { type, text } = Object(block) as { type?: unknown; text?: unknown };
+    if (typeof type === 'string' && (type !== 'text' || typeof text === 'string')) continue;
+    throw new ConfigError(`system[${index}]`, `is no block. Expected ${expected}, got ${shown(block)}.`);
+  }
+}
+
 function checkHooks(hooks: Hooks): void {
-  refuseUnknown('hooks', hooks, HOOKS);
+  checkOptions('hooks', hooks, HOOKS);
   for (const name of HOOKS) checkFunction(`hooks.${name}`, hooks[name]);
 }
 
 type GivenTool = Tool | RunnableTool | ServerTool;
 
 function listed<T>(option: string, given: readonly T[] = []): readonly T[] {
-  if (!Array.isArray(given)) throw new ConfigError(option, `must be a list, got ${shown(given)}.`);
-  return given as readonly T[];
+  checkList(option, given);
+  return given;
 }
 
 function subagentsOf({ subagents }: AgentOptions<Schema | undefined>): Tool[] {
@@ -304,11 +322,12 @@ const WHOLE: readonly (keyof Limits)[] = [
   'children',
 ];
 
-function toLimits(given: Partial<Limits>): Limits {
-  refuseUnknown('limits', given, [...Object.keys(DEFAULT_LIMITS), 'usd']);
+function toLimits(given: Partial<Limits> = {}): Limits {
+  checkOptions('limits', given, [...Object.keys(DEFAULT_LIMITS), 'usd']);
   for (const key of Object.keys(given) as (keyof Limits)[]) {
     const value = given[key];
     const check = key.endsWith('Ms') ? checkDuration : checkPositive;
+    if (MAY_BE_ZERO.includes(key)) checkNotNegative(`limits.${key}`, value);
     if (!(value === 0 && MAY_BE_ZERO.includes(key))) check(`limits.${key}`, value);
     if (value !== undefined && WHOLE.includes(key) && !Number.isInteger(value))
       throw new ConfigError(`limits.${key}`, `must be a whole number, got ${shown(value)}.`);

@@ -7,7 +7,7 @@ import { ConfigError, RunError } from '../errors.ts';
 import type { AgentEvent } from '../journal/events.ts';
 import { fleetingJournal } from '../journal/journal.ts';
 import { lostByApi } from '../request/lost-reply.ts';
-import { shown } from '../option-checks.ts';
+import { checkList, checkOptions, checkSignal, shown } from '../option-checks.ts';
 import type { RunResult } from '../loop/result.ts';
 import { routed, withModel } from './route.ts';
 import type { InferSchema, Schema } from '../tools/schema.ts';
@@ -76,7 +76,7 @@ export function createAgent<const O extends Schema | undefined = undefined>(
     description: spec.description,
     model: spec.model,
     limits: spec.limits,
-    run: (input, runOptions) => start<OutputOf<O>>(spec, input, runOptions, undefined).result,
+    run: async (input, runOptions) => start<OutputOf<O>>(spec, input, runOptions, undefined).result,
     stream: (input, runOptions) => openStream((sink) => start<OutputOf<O>>(spec, input, runOptions, sink)),
     preview: (input, runOptions) => preview(spec, input, runOptions),
     asTool: (given: AnySubagentOptions = {}) => asTool(spec, options, given),
@@ -104,11 +104,11 @@ function asTool(spec: AgentSpec, options: AgentOptions<Schema | undefined>, give
 function start<Output>(
   spec: AgentSpec,
   input: RunInput,
-  { signal, messages, model }: RunOptions = {},
+  options: RunOptions = {},
   sink: ((event: AgentEvent) => void) | undefined,
 ): StartedRun<Output> {
-  if (model !== undefined && (typeof model !== 'string' || model === ''))
-    throw new ConfigError('model', `expected a model id, got ${shown(model)}.`);
+  checkRunOptions(options);
+  const { signal, messages, model } = options;
   const state = new SessionState();
   return startRun<Output>({
     spec: model === undefined ? spec : withModel(spec, model),
@@ -124,6 +124,7 @@ function start<Output>(
 
 async function preview(given: AgentSpec, input: RunInput, options: RunOptions = {}): Promise<Preview> {
   checkInput(input);
+  checkRunOptions(options);
   const hasHistory = (options.messages?.length ?? 0) > 0;
   const own = options.model === undefined ? given : withModel(given, options.model);
   const spec = await routed(own, { input, hasHistory, before: undefined });
@@ -140,4 +141,15 @@ async function preview(given: AgentSpec, input: RunInput, options: RunOptions = 
     const lost = lostByApi(error, spec.seams.now());
     throw new RunError(lost.code, lost.message, { cause: error });
   }
+}
+
+const RUN_OPTIONS: readonly (keyof RunOptions)[] = ['signal', 'messages', 'model'];
+
+function checkRunOptions(options: RunOptions): void {
+  checkOptions('run options', options, RUN_OPTIONS);
+  const { signal, messages, model } = options;
+  checkSignal(signal);
+  checkList('messages', messages);
+  if (model !== undefined && (typeof model !== 'string' || model === ''))
+    throw new ConfigError('model', `expected a model id, got ${shown(model)}.`);
 }

@@ -1,4 +1,16 @@
 import type { Client } from '../api.ts';
+import { ConfigError } from '../errors.ts';
+import { shown } from '../option-checks.ts';
+
+/** Throws unless `client` is undefined or can be asked for messages. */
+export function checkClient(client: unknown): void {
+  const { messages } = Object(client) as { messages?: { create?: unknown } | null };
+  if (client === undefined || typeof messages?.create === 'function') return;
+  throw new ConfigError(
+    'client',
+    `expected a client of the SDK, such as new Anthropic(), got ${shown(client)}${typeof client === 'object' && client !== null ? ' without messages.create' : ''}. Leave it out for the default one.`,
+  );
+}
 
 let latest: { readonly settings: string; readonly client: Client } | undefined;
 

@@ -1,9 +1,24 @@
 import type { Logger, LoggerOptions } from 'pino';
-import { messageOf } from '../errors.ts';
+import { ConfigError, messageOf } from '../errors.ts';
+import { shown } from '../option-checks.ts';
 import { scrub } from '../scrub.ts';
 
 /** The part of a pino logger that the loop and tools use. */
 export type RunLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+const METHODS = ['child', 'isLevelEnabled', 'debug', 'info', 'warn', 'error'] as const;
+
+/** Throws unless `logger` is undefined, a pino logger, or an object without its methods, which are options of one. */
+export function checkLogger(logger: unknown): void {
+  if (logger === undefined) return;
+  const expected = "expected a pino logger, or options for one such as { level: 'info' }";
+  if (typeof logger !== 'object' || logger === null || Array.isArray(logger))
+    throw new ConfigError('logger', `${expected}, got ${shown(logger)}. Leave it out to log nothing.`);
+  const given = logger as Readonly<Record<string, unknown>>;
+  const missing = METHODS.filter((name) => typeof given[name] !== 'function');
+  if (missing.length === 0 || missing.length === METHODS.length) return;
+  throw new ConfigError('logger', `${expected}, got a logger without ${missing.join(', ')}.`);
+}
 
 const silent: RunLogger = { debug() {}, info() {}, warn() {}, error() {} };
 

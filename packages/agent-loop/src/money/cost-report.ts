@@ -1,4 +1,6 @@
 import type { Amount } from './amount.ts';
+import { ConfigError } from '../errors.ts';
+import { shown } from '../option-checks.ts';
 import { amountOf, usdOf } from './ledger.ts';
 import { plus } from './pricing.ts';
 import type { Cost, Step } from '../loop/result.ts';
@@ -50,7 +52,7 @@ export function costReport(source: {
   readonly steps: readonly Step[];
   readonly cost?: Cost | undefined;
 }): CostReport {
-  const { steps, cost } = source;
+  const { steps, cost } = checked(source);
   const rows: CostRow[] = [];
   const misses: CostReport['cache']['misses'][number][] = [];
   const sums = { input: 0, cached: 0, output: 0 };
@@ -71,6 +73,16 @@ export function costReport(source: {
     total: { ...sums, usd: usdOf(total), lostUsd, unpriced },
     cache: { written, read: sums.cached, savedUsd: usdOf(saved), misses },
   };
+}
+
+type CostSource = Parameters<typeof costReport>[0];
+
+function checked(source: CostSource): CostSource {
+  if (Array.isArray((Object(source) as Partial<CostSource>).steps)) return source;
+  throw new ConfigError(
+    'costReport',
+    `expected a result, a RunError or a session, which have steps, got ${shown(source)}. A promise has to be awaited first.`,
+  );
 }
 
 function rowOf(step: Step, number: number, totalUsd: number | null): CostRow {

@@ -19,6 +19,7 @@ import { SessionLog } from './session-log.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import type { Seams } from '../seams.ts';
 import { prepared, type StartedRun, startRun } from '../loop/start-run.ts';
+import { checkOptions, checkSignal, checkText } from '../option-checks.ts';
 import { toDecision } from '../tools/tool-call.ts';
 import type { Usage } from '../money/usage.ts';
 
@@ -151,7 +152,10 @@ export class OpenSession<Output> implements Session<Output> {
     return kept;
   }
 
-  async fork({ id, at }: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
+  async fork(options: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
+    checkOptions('fork', options, ['id', 'at']);
+    const { id, at } = options;
+    checkText('id', id);
     if (this.#closing) throw closed(this.id);
     const { length } = this.#log;
     if (at !== undefined && !(Number.isInteger(at) && at >= 0 && at <= length))
@@ -278,10 +282,12 @@ export class OpenSession<Output> implements Session<Output> {
     options: SessionRunOptions,
     sink: ((event: AgentEvent) => void) | undefined,
   ): StartedRun<Output> {
+    checkOptions('run options', options, ['signal']);
+    const { signal } = options;
+    checkSignal(signal);
     return this.lend(({ journal, store, state, after }) => {
       if (input === null) this.#checkResumable();
       const { spec } = this.#parts;
-      const { signal } = options;
       return startRun<Output>({
         spec,
         journal,

@@ -7,7 +7,7 @@ import { copyInto, discard } from './fork-journal.ts';
 import type { ApprovalDecision } from '../agent/hooks.ts';
 import type { JournalDamage, JournalStore } from '../journal/journal.ts';
 import { OpenSession, openSessions } from './open-session.ts';
-import { checkDuration } from '../option-checks.ts';
+import { checkDuration, checkNotNegative, checkOptions, checkText, shown } from '../option-checks.ts';
 import type { Cost, Pending, RunResult, Step } from '../loop/result.ts';
 import { readSession } from './session-file.ts';
 import { prepared } from '../loop/start-run.ts';
@@ -79,8 +79,45 @@ export interface Session<Output = never> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const OPTIONS: readonly (keyof SessionOptions<unknown>)[] = [
+  'agent',
+  'store',
+  'id',
+  'onPrefixChange',
+  'forkId',
+];
+const PREFIX_CHANGES: readonly unknown[] = ['refuse', 'drop-thinking', 'fork'];
+
+/** Whether the text of an id will do is for the store to say. */
+function checkSessionOptions(
+  where: string,
+  options: SessionOptions<unknown>,
+  more: readonly string[] = [],
+): void {
+  checkOptions(where, options, [...OPTIONS, ...more]);
+  const { store, id, onPrefixChange, forkId } = options;
+  checkStore(store);
+  checkText('id', id);
+  if (forkId !== undefined) checkText('forkId', forkId);
+  if (onPrefixChange !== undefined && !PREFIX_CHANGES.includes(onPrefixChange))
+    throw new ConfigError(
+      'onPrefixChange',
+      `must be 'refuse', 'drop-thinking' or 'fork', got ${shown(onPrefixChange)}.`,
+    );
+}
+
+function checkStore(store: unknown): void {
+  const given = Object(store) as Readonly<Record<string, unknown>>;
+  const missing = ['open', 'list', 'delete'].filter((name) => typeof given[name] !== 'function');
+  if (missing.length === 0) return;
+  const got =
+    typeof store === 'object' && store !== null ? `one without ${missing.join(', ')}` : shown(store);
+  throw new ConfigError('store', `expected a store, such as fileStore('.pawl/sessions'), got ${got}.`);
+}
+
 /** Opens a session, or creates it. Of two owners of one session only the later can go on; the other gets an error. */
 export async function openSession<Output>(options: SessionOptions<Output>): Promise<Session<Output>> {
+  checkSessionOptions('openSession', options);
   const { agent, store, id, onPrefixChange = 'refuse' } = options;
   const spec = specOf(agent);
   // Before the session is opened, which would take it from its owner.
@@ -113,10 +150,12 @@ export type LoadOptions<Output> = SessionOptions<Output> &
  * It is checked whole before anything is written.
  */
 export async function loadSession<Output>(options: LoadOptions<Output>): Promise<Session<Output>> {
+  checkSessionOptions('loadSession', options, ['file', 'entries']);
   const { agent, store, id, file, entries, onPrefixChange = 'refuse' } = options;
   const spec = specOf(agent);
   // Before the session is opened, which would take it from its owner.
   await prepared(spec);
+  if (file !== undefined) checkText('file', file);
   const loaded = file === undefined ? entries : (await readSession(file)).entries;
   if (!Array.isArray(loaded)) throw new ConfigError('file', 'expected the name of a file, or entries.');
   const journal = await copyInto(store, id, iterate(loaded as readonly Entry[]));
@@ -149,7 +188,9 @@ export interface Drained {
  * no new runs. Sessions opened after this call are not among them: stop taking work first. Resolves at most a second after the deadline, and never rejects for a session.
  */
 export async function drain(options: { readonly deadlineMs?: number } = {}): Promise<Drained> {
+  checkOptions('drain', options, ['deadlineMs']);
   const { deadlineMs = 10_000 } = options;
+  checkNotNegative('deadlineMs', deadlineMs);
   if (deadlineMs !== 0) checkDuration('deadlineMs', deadlineMs);
   const ends = await Promise.all(
     [...openSessions].map(async (session) => ({ id: session.id, end: await session.settle(deadlineMs) })),

@@ -13,6 +13,8 @@ import {
   checkMoney,
   checkName,
   checkCount,
+  checkOptions as checkGiven,
+  checkSignal,
   refuseUnknown,
   shown,
 } from '../option-checks.ts';
@@ -192,13 +194,14 @@ function checkOptions(options: OrchestrateOptions): void {
       `expected an object of options as the first argument, got ${shown(options)}.`,
     );
   refuseUnknown('orchestrate', options, OPTIONS);
-  const { name, limits = {}, concurrency, budget, governor, onEvent } = options;
+  const { name, limits = {}, concurrency, budget, governor, onEvent, signal } = options;
   if (name !== undefined) checkName('name', name);
-  refuseUnknown('limits', limits, ['usd', 'timeMs']);
+  checkGiven('limits', limits, ['usd', 'timeMs']);
   checkMoney('limits.usd', limits.usd);
   checkDuration('limits.timeMs', limits.timeMs);
   if (budget !== undefined) gateOf(budget);
   if (governor !== undefined) gateOfGovernor(governor);
   checkCount('concurrency', concurrency);
   checkFunction('onEvent', onEvent);
+  checkSignal(signal);
 }

@@ -1,7 +1,7 @@
 import type { Agent, RunInput } from '../agent/agent.ts';
 import type { Awaitable } from '../api.ts';
 import { ConfigError } from '../errors.ts';
-import { checkCount } from '../option-checks.ts';
+import { checkCount, checkOptions, shown } from '../option-checks.ts';
 import type { Cost, RunResult } from '../loop/result.ts';
 import { agentStep } from './script-agent.ts';
 import type { ScriptRun } from './script-run.ts';
@@ -80,8 +80,11 @@ export function teamOf(script: ScriptRun, scope: Scope, onStep: () => void = () 
     },
     run: (name, agent, input) => begin(name, (path) => agentStep(script, scope, path, agent, input)),
     step: (name, work, options = {}) => begin(name, (path) => ownStep(script, scope, path, work, options)),
-    map: (name, items, work, { concurrency } = {}) =>
+    map: (name, items, work, options = {}) =>
       begin(name, (path) => {
+        checkWork(work);
+        checkOptions('map', options, ['concurrency']);
+        const { concurrency } = options;
         checkCount('concurrency', concurrency);
         const branches = [...items].map((item, index) => (team: Team) => work(item, team, index));
         return together(script, scope, path, branches, concurrency);
@@ -101,13 +104,21 @@ function checked(branches: readonly Branch[]): readonly Branch[] {
   );
 }
 
+function checkWork(work: unknown): void {
+  if (typeof work === 'function') return;
+  throw new ConfigError('work', `expected a function that does the work, got ${shown(work)}.`);
+}
+
 async function ownStep<T>(
   script: ScriptRun,
   scope: Scope,
   path: string,
   work: (team: Team, step: StepTry) => Awaitable<T>,
-  { input }: { readonly input?: unknown },
+  options: { readonly input?: unknown },
 ): Promise<T> {
+  checkWork(work);
+  checkOptions('step', options, ['input']);
+  const { input } = options;
   const given = keptValue(`the input of step "${path}"`, input);
   const asked = { path, kind: 'step' as const, input: given === undefined ? undefined : stepInput(given) };
   const known = script.find(asked);
