@@ -21,7 +21,7 @@ export function checkOptions(where: string, given: unknown, known: readonly stri
 }
 
 /** Throws unless `value` is an object, and no list. */
-export function checkObject(option: string, value: unknown): asserts value is object {
+function checkObject(option: string, value: unknown): asserts value is object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
   throw new ConfigError(option, `expected an object of options, got ${shown(value)}.`);
 }

@@ -175,7 +175,9 @@ describe('a session', () => {
     const session = await openSession({ agent, store: memoryStore(), id: 's' });
     await session.run('First.');
     const options: RunOptions = { messages: session.messages };
-    await session.run('Second.', options);
+    await expect(session.run('Second.', options)).rejects.toThrow(/there is no option "messages"/);
+    expect(session.messages).toHaveLength(2);
+    await session.run('Second.');
     expect(session.messages).toHaveLength(4);
     await session.close();
   });
