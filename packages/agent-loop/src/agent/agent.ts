@@ -1,3 +1,4 @@
+import { CachePlanner } from '../cache/cache-planner.ts';
 import { type AgentOptions, toSpec } from './agent-options.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
@@ -15,7 +16,6 @@ import { SessionState } from '../journal/session-state.ts';
 import { checkInput, prepared, type StartedRun, startRun } from '../loop/start-run.ts';
 import { type AnySubagentOptions, type SubagentOptions, subagentTool } from '../children/subagent.ts';
 import type { Tool } from '../tools/tool.ts';
-import { Transcript } from '../journal/transcript.ts';
 import { worstUsd } from '../money/worst-case.ts';
 
 /** What a run starts with: text, or content blocks (text, images, documents, search results). */
@@ -128,16 +128,31 @@ async function preview(given: AgentSpec, input: RunInput, options: RunOptions = 
   const own = options.model === undefined ? given : withModel(given, options.model);
   const spec = await routed(own, { input, hasHistory, before: undefined });
   const params = await prepared(spec);
-  const transcript = new Transcript();
-  transcript.seed(options.messages ?? []);
-  transcript.continueWith(input);
-  const body = { ...params, messages: transcript.messages };
+  const state = new SessionState();
+  state.transcript.seed(options.messages ?? []);
+  state.transcript.continueWith(input);
+  const { messages } = state.transcript;
   try {
-    const inputTokens = await countTokens(spec, params, transcript.messages, options.signal);
-    return { body, inputTokens, worstUsd: worstUsd(spec, body, inputTokens) };
+    const inputTokens = await countTokens(spec, params, messages, options.signal);
+    const body = firstBody(spec, params, state, hasHistory);
+    return { body, inputTokens, worstUsd: worstUsd(spec, { ...params, messages }, inputTokens) };
   } catch (error) {
     options.signal?.throwIfAborted();
     const lost = lostByApi(error, spec.seams.now());
     throw new RunError(lost.code, lost.message, { cause: error });
   }
+}
+
+/** The body a run would begin with, cache breakpoints and all: read from the very bytes. */
+function firstBody(
+  spec: AgentSpec,
+  params: RequestParams,
+  state: SessionState,
+  lasts: boolean,
+): Preview['body'] {
+  const planner = new CachePlanner({ spec, params, log: state.cache, lasts });
+  const now = spec.seams.now();
+  const next = { turn: 1, now, differs: false };
+  const { bytes } = state.request(params, now, undefined, (size) => planner.plan({ ...next, bytes: size }));
+  return JSON.parse(new TextDecoder().decode(bytes));
 }

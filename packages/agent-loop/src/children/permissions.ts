@@ -38,5 +38,11 @@ function allows(decision: ApprovalDecision): boolean {
 /** The first that denies a call, or answers it, counts. */
 function first(above: Hooks['beforeTool'], own: Hooks['beforeTool']): Hooks['beforeTool'] {
   if (!own || !above) return own ?? above;
-  return async (call: ToolCall) => (await above(call)) ?? own(call);
+  return async (call: ToolCall) => {
+    const verdict: unknown = await above(call);
+    // `condition && { deny }` says nothing where it is false.
+    return verdict === undefined || verdict === null || verdict === false
+      ? own(call)
+      : (verdict as { deny: string });
+  };
 }

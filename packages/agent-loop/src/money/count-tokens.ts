@@ -33,16 +33,21 @@ export async function countTokens(
   return input_tokens;
 }
 
+/** How long a count is waited for, in milliseconds: a request must not hang for an estimate. */
+const PATIENCE_MS = 5000;
+
 /** The same for a request of a run, no longer than the run lasts; null where the count can not be had. */
 export async function countPrompt(run: RunState, { params, messages }: ModelRequest): Promise<number | null> {
   const stop = new AbortController();
   const detach = run.halt.on(() => stop.abort());
+  const cancel = run.seams.timer(PATIENCE_MS, () => stop.abort());
   try {
     return await countTokens(run.spec, params, messages, stop.signal);
   } catch (error) {
     run.logger.debug({ err: error }, 'the prompt could not be counted');
     return null;
   } finally {
+    cancel();
     detach();
   }
 }

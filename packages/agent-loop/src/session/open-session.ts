@@ -19,7 +19,7 @@ import { SessionLog } from './session-log.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import type { Seams } from '../seams.ts';
 import { prepared, type StartedRun, startRun } from '../loop/start-run.ts';
-import { toDecision } from '../tools/tool-call.ts';
+import { checkDecision, toDecision } from '../tools/tool-call.ts';
 import type { Usage } from '../money/usage.ts';
 
 /** The open sessions of this process, for `drain`. */
@@ -126,6 +126,7 @@ export class OpenSession<Output> implements Session<Output> {
 
   async approve(callId: string, decision: ApprovalDecision): Promise<void> {
     this.#checkOpen();
+    checkDecision(decision);
     const call = this.pending?.approvals.find((approval) => approval.callId === callId);
     if (!call) return this.#checkLate(callId);
     const { spec } = this.#parts;

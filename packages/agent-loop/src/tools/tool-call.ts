@@ -1,8 +1,9 @@
 import type { ToolResultContent, ToolUseBlock } from '../api.ts';
-import { messageOf } from '../errors.ts';
+import { ConfigError, messageOf } from '../errors.ts';
 import type { ToolOutcome } from '../journal/events.ts';
 import type { ApprovalDecision, ToolCall } from '../agent/hooks.ts';
 import type { RunState } from '../loop/run-state.ts';
+import { refuseUnknown, shown } from '../option-checks.ts';
 import { scrubText } from '../scrub.ts';
 import { shapeOutput, textAlone } from './tool-content.ts';
 import type { Tool, ToolAccess, ToolContext } from './tool.ts';
@@ -82,6 +83,7 @@ export async function decideCall(
     const verdict = await run.permissions.beforeTool?.(describe(run, call, ready.input));
     if (verdict && 'deny' in verdict) return settle('denied', denial(verdict.deny));
     if (verdict && 'result' in verdict) return settle('ok', shapeOutput(verdict.result, tool.maxResultBytes));
+    checkNoVerdict(verdict);
   } catch (error) {
     return settle('error', `The call was not run: the beforeTool hook failed: ${publicMessage(error)}`);
   }
@@ -97,6 +99,12 @@ export async function decideCall(
   await run.record({ type: 'approval-request', callId: call.id, tool: tool.name, input: call.input });
   if (!run.permissions.approve) return { state: 'undecided', input: call.input };
   return askForDecision(run, call, ready);
+}
+
+/** What looks like a verdict and is none must not wave a call through. `condition && { deny }` may be false. */
+function checkNoVerdict(verdict: unknown): void {
+  if (verdict === undefined || verdict === null || verdict === false) return;
+  throw new TypeError(`it returned ${shown(verdict)}, not { deny: reason }, { result } or nothing`);
 }
 
 async function needsApproval(run: RunState, call: ToolUseBlock, { tool, input }: Ready): Promise<boolean> {
@@ -153,6 +161,22 @@ export interface Decision {
   readonly allow: boolean;
   readonly input?: unknown;
   readonly reason?: string;
+}
+
+/** Throws a ConfigError for what is no decision: the first one counts, so a slip could never be mended. */
+export function checkDecision(given: unknown): void {
+  if (typeof given === 'boolean') return;
+  if (
+    typeof given === 'object' &&
+    given !== null &&
+    typeof (given as { allow?: unknown }).allow === 'boolean'
+  ) {
+    return refuseUnknown('decision', given, ['allow', 'input', 'reason']);
+  }
+  throw new ConfigError(
+    'decision',
+    `expected true, false or { allow: true | false, input?, reason? }, got ${shown(given)}.`,
+  );
 }
 
 /** Anything but a clear yes is a no. */

@@ -378,6 +378,17 @@ describe('preview', () => {
     expect(allowed(limited)[0]).toBeGreaterThan(3900);
   });
 
+  test.each([
+    ['a short prompt', {}],
+    ['a long prompt', { system: 'Be brief. '.repeat(2000) }],
+    ['a long prompt, without caching', { system: 'Be brief. '.repeat(2000), cache: 'off' as const }],
+  ])('shows the very body that a run begins with: %s', async (_, options) => {
+    const set = setUp(() => reply('Done.'), options);
+    const { body } = await set.agent.preview('Go.');
+    await set.agent.run('Go.');
+    expect(body).toEqual(sent(set)[0]?.body);
+  });
+
   test('tells null where no price is known', async () => {
     const set = setUp(greedy, { pricing: { models: {}, replace: true } });
     expect((await set.agent.preview('Go.')).worstUsd).toBe(null);

@@ -53,6 +53,28 @@ describe.each(stores)('approvals, %s', (_, make) => {
     expectSound(w);
   });
 
+  it('are refused where they are none: the first counts, so a slip could not be mended', async () => {
+    await using here = await make();
+    const drop = noting('drop', { approve: true });
+    const w = world({ ...here, tools: [drop.tool], steps: [asks(['drop', 'a']), reply('Done.')] });
+    await using session = await w.open();
+    await session.run('Go.');
+    for (const slip of [
+      'yes',
+      undefined,
+      null,
+      { alow: true },
+      { allow: 'true' },
+      { allow: true, reson: 'x' },
+    ]) {
+      await expect(session.approve('call_1', slip as never)).rejects.toThrow(ConfigError);
+    }
+    await session.approve('call_1', true);
+    expect((await session.resume()).outcome).toBe('completed');
+    expect(drop.ran).toEqual(['a']);
+    expectSound(w);
+  });
+
   it('can be given in part: what is undecided waits on', async () => {
     await using here = await make();
     const drop = noting('drop', { approve: true });

@@ -96,7 +96,11 @@ describe('the limits of a tree', () => {
 describe('a subagent may do at most what the agents above it may', () => {
   const work = (approve: boolean) =>
     defineTool({ name: 'work', description: 'Works.', input: z.object({}), approve, run: () => 'worked' });
-  const tree = async (above: { approve?: (name: string) => boolean; hooks?: Hooks }, own?: boolean) => {
+  const tree = async (
+    above: { approve?: (name: string) => boolean; hooks?: Hooks },
+    own?: boolean,
+    ownHooks?: Hooks,
+  ) => {
     const f = family({
       a: delegate('b'),
       b: (turn) => (turn === 0 ? reply(toolUse('work', {})) : reply('Done.')),
@@ -104,6 +108,7 @@ describe('a subagent may do at most what the agents above it may', () => {
     const b = f.agent('b', {
       tools: [work(above.approve !== undefined)],
       ...(own !== undefined && { approve: () => own }),
+      ...(ownHooks && { hooks: ownHooks }),
     });
     const { approve, hooks } = above;
     const a = f.agent('a', {
@@ -120,6 +125,18 @@ describe('a subagent may do at most what the agents above it may', () => {
       hooks: { beforeTool: ({ agent, tool }) => (agent === 'b' ? { deny: `no ${tool} here` } : undefined) },
     });
     expect(results).toEqual(['This call was denied: no work here']);
+  });
+
+  it('a hook above that says nothing leaves the decision to its own; what is no verdict runs nothing', async () => {
+    const silent = { beforeTool: () => false as never };
+    const own = { beforeTool: () => ({ deny: 'no' }) };
+    expect((await tree({ hooks: silent }, undefined, own)).results).toEqual(['This call was denied: no']);
+    const odd = {
+      beforeTool: ({ agent }: { agent: string }) => (agent === 'b' ? { allow: true } : undefined) as never,
+    };
+    expect((await tree({ hooks: odd })).results).toEqual([
+      expect.stringContaining('the beforeTool hook failed'),
+    ]);
   });
 
   it('the approval above decides where it has none of its own, and has to agree where it has', async () => {

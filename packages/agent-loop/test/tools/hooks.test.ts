@@ -92,6 +92,16 @@ describe('beforeTool', () => {
       failed('call_1', 'The call was not run: the beforeTool hook failed: no policy'),
       0,
     ],
+    ['says nothing by a condition', () => false as never, answered('call_1', 'noted 1'), 1],
+    [
+      'answers with what is no verdict',
+      () => ({ allow: false }) as never,
+      failed(
+        'call_1',
+        'The call was not run: the beforeTool hook failed: it returned an object, not { deny: reason }, { result } or nothing',
+      ),
+      0,
+    ],
     [
       'answers with what is no JSON',
       () => ({ result: 1n as never }),
