@@ -133,7 +133,8 @@ describe('a script', () => {
 
   it('does not hang where a step uses a team from outside it after an await, however deep', async () => {
     const { agent } = stage({ world: { respond: () => reply('leaf') } });
-    const ask = async (team: Team, name: string): Promise<string> => (await team.run(name, agent, 'Go.')).text;
+    const ask = async (team: Team, name: string): Promise<string> =>
+      (await team.run(name, agent, 'Go.')).text;
     const eight = Array.from({ length: 8 }, (_, index) => index);
     const late = () => new Promise((resolve) => setImmediate(resolve));
     const direct = (team: Team) =>
