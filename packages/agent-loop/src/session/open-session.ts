@@ -341,10 +341,12 @@ export class OpenSession<Output> implements Session<Output> {
 
   #checkResumable(): void {
     if (this.resumable) return;
-    throw new ConfigError(
-      'session',
-      `session "${this.id}" has nothing to resume: its last run is finished. Use run() with a new input.`,
-    );
+    const script = this.#state.scripts.unfinished;
+    const instead =
+      script === undefined
+        ? 'its last run is finished. Use run() with a new input.'
+        : `its script "${script}" goes on when it is run again: orchestrate({ session, name: "${script}" }, ...).`;
+    throw new ConfigError('session', `session "${this.id}" has nothing to resume: ${instead}`);
   }
 
   /** A second answer is no mistake. Anything else that nobody asked is. */

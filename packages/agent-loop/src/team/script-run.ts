@@ -1,3 +1,4 @@
+import { AtWork } from './at-work.ts';
 import type { Gate } from '../loop/admission.ts';
 import type { Budget } from '../money/budget.ts';
 import type { Spend } from '../money/budget-book.ts';
@@ -65,6 +66,7 @@ export class ScriptRun {
   readonly children = new Children();
   readonly budget: Budget | undefined;
   readonly slots: Slots;
+  readonly atWork = new AtWork();
   readonly #recorder: Recorder;
   /** Steps that were asked for in this run. */
   readonly #asked = new Set<string>();

@@ -40,6 +40,15 @@ export class ScriptState {
     return this.#scripts.get(name);
   }
 
+  /** The name of a script that goes on when it is run again; undefined where there is none. */
+  get unfinished(): string | undefined {
+    for (const [name, { ended, steps }] of this.#scripts) {
+      const waits = [...steps.values()].some(({ end }) => end?.outcome === 'waiting');
+      if (waits || ended !== 'completed') return name;
+    }
+    return undefined;
+  }
+
   /** Whether an entry is of a script, and not of a run of the session's own. */
   owns({ runId }: Entry): boolean {
     return this.#byRun.has(runId);

@@ -51,7 +51,7 @@ export async function takeStep<T>(
 ): Promise<T> {
   const { path, kind, of, input } = asked;
   // A race works through its branches alone.
-  const leave = kind === 'race' ? () => {} : await script.slots.take(scope.halt);
+  const leave = kind === 'race' ? () => {} : await place(script, scope);
   if (!leave) throw stopped(scope);
   const known = script.known?.steps.get(path);
   const step = {
@@ -87,6 +87,11 @@ export async function takeStep<T>(
   } finally {
     leave();
   }
+}
+
+async function place({ slots, atWork }: ScriptRun, scope: Scope): Promise<(() => void) | undefined> {
+  const take = (): Promise<(() => void) | undefined> => slots.take(scope.halt);
+  return slots.full ? atWork.wait(scope, take) : take();
 }
 
 /**

@@ -9,6 +9,10 @@ export class Slots {
     this.#free = count;
   }
 
+  get full(): boolean {
+    return this.#free === 0;
+  }
+
   /** Waits for a place: the function that gives it back, or undefined as soon as `halt` has tripped. */
   async take(halt: Halt): Promise<(() => void) | undefined> {
     if (halt.reason) return undefined;

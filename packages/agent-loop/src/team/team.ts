@@ -66,9 +66,16 @@ export function teamOf(script: ScriptRun, scope: Scope, onStep: () => void = () 
   const begin = <T>(name: string, work: (path: string) => Promise<T>): Promise<T> =>
     scope.begin(() => {
       checkStepName(name);
+      script.atWork.check(scope);
       const path = scope.path === '' ? name : `${scope.path}/${name}`;
       script.claim(path);
       onStep();
+      return work(path);
+    });
+  // Those of a group ask for places in scopes of their own.
+  const group = <T>(name: string, work: (path: string) => Promise<T>): Promise<T> =>
+    begin(name, (path) => {
+      script.atWork.makeRoom(scope);
       return work(path);
     });
   return {
@@ -81,7 +88,7 @@ export function teamOf(script: ScriptRun, scope: Scope, onStep: () => void = () 
     run: (name, agent, input) => begin(name, (path) => agentStep(script, scope, path, agent, input)),
     step: (name, work, options = {}) => begin(name, (path) => ownStep(script, scope, path, work, options)),
     map: (name, items, work, options = {}) =>
-      begin(name, (path) => {
+      group(name, (path) => {
         checkWork(work);
         checkOptions('map', options, ['concurrency']);
         const { concurrency } = options;
@@ -90,9 +97,9 @@ export function teamOf(script: ScriptRun, scope: Scope, onStep: () => void = () 
         return together(script, scope, path, branches, concurrency);
       }),
     all: ((name: string, branches: readonly Branch[]) =>
-      begin(name, (path) => together(script, scope, path, checked(branches)))) as Team['all'],
+      group(name, (path) => together(script, scope, path, checked(branches)))) as Team['all'],
     race: ((name: string, branches: readonly Branch[]) =>
-      begin(name, (path) => race(script, scope, path, checked(branches)))) as Team['race'],
+      group(name, (path) => race(script, scope, path, checked(branches)))) as Team['race'],
   };
 }
 
@@ -128,7 +135,9 @@ async function ownStep<T>(
     takeStep(script, scope, asked, async (step, leave): Promise<Ended<T>> => {
       const own = new Scope(path, scope);
       // A step that takes steps waits for them, and must not hold the place that they need.
-      const value = await within(script, own, () => work(teamOf(script, own, leave), step));
+      const value = await script.atWork.during(own, leave, (enter) =>
+        within(script, own, () => enter(() => work(teamOf(script, own, leave), step))),
+      );
       const result = keptValue(`the result of step "${path}"`, value);
       return { value: result as T, outcome: 'done', result };
     })

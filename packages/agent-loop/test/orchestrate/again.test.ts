@@ -133,6 +133,9 @@ describe.each(stores)('a script that is run again, %s', (_, make) => {
     expect(w.emulator.requests).toHaveLength(1);
     const session = await w.open();
     expect(session.pending?.approvals).toMatchObject([{ callId: 'toolu_1', tool: 'send', agent: 'clerk' }]);
+    await expect(session.resume()).rejects.toThrow(
+      'session "review" has nothing to resume: its script "script" goes on when it is run again: orchestrate({ session, name: "script" }, ...).',
+    );
     await session.approve('toolu_1', true);
     await session.close();
     expect(await inProcess(() => w.open(), script)).toEqual(['completed', 'It is sent.']);

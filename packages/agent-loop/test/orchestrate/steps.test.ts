@@ -131,6 +131,59 @@ describe('a script', () => {
     expect(await orchestrate({ concurrency: 1 }, (team) => nested(team, 4))).toBe(16);
   });
 
+  it('does not hang where a step uses a team from outside it after an await, however deep', async () => {
+    const { agent } = stage({ world: { respond: () => reply('leaf') } });
+    const ask = async (team: Team, name: string): Promise<string> =>
+      (await team.run(name, agent, 'Go.')).text;
+    const eight = Array.from({ length: 8 }, (_, index) => index);
+    const late = () => new Promise((resolve) => setImmediate(resolve));
+    const direct = (team: Team) =>
+      team.map('map', eight, (_, outer) =>
+        outer.step('s', async () => {
+          await late();
+          return ask(outer, 'a');
+        }),
+      );
+    const nested = (team: Team) =>
+      team.map('map', eight, (item, outer) =>
+        outer.step('s', async () => {
+          await late();
+          const [text] = await outer.map('more', [item], (_, branch) =>
+            branch.step('t', async (own) => {
+              await late();
+              return own.step('u', async () => {
+                await late();
+                return ask(team, `a${item}`);
+              });
+            }),
+          );
+          return text;
+        }),
+      );
+    for (const concurrency of [1, 3, 8])
+      for (const script of [direct, nested])
+        expect(await orchestrate({ concurrency }, script)).toEqual(eight.map(() => 'leaf'));
+  });
+
+  it('keeps its bound where steps one after another are taken by many at a time with one team', async () => {
+    let now = 0;
+    let most = 0;
+    const work = async (): Promise<void> => {
+      now += 1;
+      most = Math.max(most, now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now -= 1;
+    };
+    const pipe = async (team: Team, index: number): Promise<void> => {
+      await team.step(`fetch-${index}`, work);
+      await team.step(`save-${index}`, work);
+    };
+    await orchestrate({ concurrency: 3 }, (team) =>
+      Promise.all(Array.from({ length: 20 }, (_, index) => pipe(team, index))),
+    );
+    expect(most).toBe(3);
+  });
+
   it('knows what its agents cost, losers of a race too', async () => {
     const { agent, emulator } = stage({
       name: 'worker',
@@ -233,6 +286,23 @@ describe('misuse', () => {
           (inner) => inner.step('a', (own) => Promise.all([own.step('b', () => 1), own.step('b', () => 2)])),
         ]),
       /named "both\/0\/a\/b"/,
+    );
+  });
+
+  it('of a team from outside the step says which one to use', async () => {
+    const message =
+      /^team: inside the step "([^"]+\/)?s" use the team that the step is given: step\("s", \(team\) => \.\.\.\)/;
+    const within = (script: (team: Team) => unknown) =>
+      expect(orchestrate({ concurrency: 1 }, script)).rejects.toThrow(message);
+    await within((team) => team.step('s', () => team.run('a', agent, 'Go.')));
+    await within((team) => team.step('s', (own) => own.all('all', [() => team.step('b', () => 1)])));
+    await within((team) => team.step('r', (own) => own.step('s', () => own.map('m', [1], () => 1))));
+    await refused(
+      (team) =>
+        team.map('m', [1, 2, 3, 4, 5, 6, 7, 8], (item, outer) =>
+          outer.step('s', async () => (await outer.run('a', agent, `Go ${item}.`)).text),
+        ),
+      message,
     );
   });
 
