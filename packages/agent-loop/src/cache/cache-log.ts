@@ -43,8 +43,6 @@ export interface CacheFacts {
 export class CacheLog {
   readonly habit = new Habit();
   readonly places = new CachePlaces();
-  /** How the last reply was served; null before any. */
-  facts: CacheFacts | null = null;
   #next: Pick<CachedRequest, 'params' | 'marks'> | null = null;
   #settings: RequestParams | null = null;
   #request: CachedRequest | null = null;
@@ -116,8 +114,7 @@ export class CacheLog {
   /** How the cache served the reply to the last request: asked before the reply is folded. */
   factsOf(message: Message): CacheFacts {
     const { model, usage } = message;
-    const written = usage.cache_creation_input_tokens ?? 0;
-    const read = usage.cache_read_input_tokens ?? 0;
+    const { written, read } = cachedTokens(usage);
     const before = this.#prompt;
     const request = this.#request;
     if (!request || (read > 0 && read >= (before?.cached ?? 0))) return { written, read, miss: null };
@@ -129,10 +126,9 @@ export class CacheLog {
 
   #applyReply({ message }: ReplyEvent): void {
     const request = this.#request;
-    this.facts = this.factsOf(message);
     if (!request) return;
     const { model, usage } = message;
-    const { written, read } = this.facts;
+    const { written, read } = cachedTokens(usage);
     const cached = written + read;
     const ttl = ttlOf(request, usage, this.#prompt?.ttl);
     this.#prompt = { request, model, tokens: usage.input_tokens + cached, cached, ttl };
@@ -144,6 +140,11 @@ const BYTES_PER_TOKEN = 4;
 /** How long an entry lives after its last use, in milliseconds. */
 export function lifetimeMs(ttl: CacheTtl): number {
   return ttl === '1h' ? 3_600_000 : 300_000;
+}
+
+/** Tokens of a prompt that were written to the cache, and read from it. */
+function cachedTokens(usage: ReplyUsage): Omit<CacheFacts, 'miss'> {
+  return { written: usage.cache_creation_input_tokens ?? 0, read: usage.cache_read_input_tokens ?? 0 };
 }
 
 /** Of what is cached now: what was written last has the lifetime it was written with. */

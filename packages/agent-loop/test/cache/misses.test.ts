@@ -8,12 +8,12 @@ import { look, MINUTE, setUp, SYSTEM } from './places.ts';
 type Setting = ReturnType<typeof setUp>;
 
 /** What the journal of a session tells of each reply, folded in a process that sent none of it. */
-async function factsOf({ entries }: Pick<Setting, 'entries'>): Promise<(CacheFacts | null)[]> {
+async function factsOf({ entries }: Pick<Setting, 'entries'>): Promise<CacheFacts[]> {
   const state = new SessionState();
-  const facts: (CacheFacts | null)[] = [];
+  const facts: CacheFacts[] = [];
   for (const entry of await entries()) {
+    if (entry.type === 'reply') facts.push(state.cache.factsOf(entry.message));
     state.apply(entry);
-    if (entry.type === 'reply') facts.push(state.cache.facts);
   }
   return facts;
 }
