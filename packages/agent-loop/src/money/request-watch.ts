@@ -44,8 +44,8 @@ type ReplyCost = Pick<CostEvent, 'turn' | 'usd' | 'cache'>;
 function dearReply({ prices }: Watched, turn: number, usd: number, miss: string | null): Warning | null {
   const medianUsd = prices[Math.floor(prices.length / 2)] ?? 0;
   const isDear = prices.length >= DEAR.earlier && usd > DEAR.times * medianUsd;
-  const place = prices.findIndex((price) => price > usd);
-  prices.splice(place < 0 ? prices.length : place, 0, usd);
+  // Prompts grow, so a later price mostly belongs near the end.
+  prices.splice(prices.findLastIndex((price) => price <= usd) + 1, 0, usd);
   if (!isDear) return null;
   const why = miss === null ? '' : `; not read from the cache: ${miss}`;
   const message = `The reply of turn ${turn} cost ${usd} USD, those before it ${medianUsd} USD (median)${why}.`;
