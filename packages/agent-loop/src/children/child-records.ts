@@ -1,4 +1,4 @@
-import type { ChildEndEvent, ChildStartEvent, Entry, ForkEvent } from '../journal/events.ts';
+import type { ChildEndEvent, ChildStartEvent, Entry, ForkEvent, NewEntry } from '../journal/events.ts';
 import type { PendingApproval } from '../loop/result.ts';
 
 /** What the journal of a session knows of a run that it has started. */
@@ -144,4 +144,23 @@ function isUnfinished({ end }: Pick<ChildRecord, 'end'>): boolean {
 
 function keyOf({ session, callId }: { readonly session?: string; readonly callId: string }): string {
   return `${session} ${callId}`;
+}
+
+/** A child's end as its parent's journal keeps it. */
+export type ChildEnd = Extract<NewEntry, { type: 'child-end' }>;
+
+/** How a child ends that nobody goes on with, before it is known what it used. `told` is for the model, of a background child. */
+export function givenUp(record: ChildRecord, told: string): ChildEnd {
+  const { callId, childRunId, child, session, background } = record;
+  return {
+    type: 'child-end',
+    callId,
+    childRunId,
+    child,
+    session,
+    outcome: 'stopped',
+    steps: [],
+    children: 0,
+    ...(background && { content: told }),
+  };
 }

@@ -1,5 +1,5 @@
 import { NOTHING } from '../money/budget-book.ts';
-import type { ChildRecord } from './child-records.ts';
+import { type ChildEnd, type ChildRecord, givenUp } from './child-records.ts';
 import { foldOf } from '../session/fold-session.ts';
 import type { Entry, NewEntry, RequestEvent } from '../journal/events.ts';
 import { type Journal, JournalError, type JournalStore } from '../journal/journal.ts';
@@ -7,28 +7,14 @@ import { worstFields } from '../money/reply-price.ts';
 import type { RunState } from '../loop/run-state.ts';
 import type { SessionState } from '../journal/session-state.ts';
 
-type ChildEnd = Extract<NewEntry, { type: 'child-end' }>;
-
 /**
  * Closes the session of a child that was left unfinished and that nobody goes on with: its own children first, then what
  * it had asked for, then its run. Returns its end for the parent's journal, with all that it has used.
  */
 export async function closeChild(run: RunState, record: ChildRecord): Promise<ChildEnd> {
   const { store, seams } = run;
-  const { callId, childRunId, child, session, parentRunId } = record;
-  const end: ChildEnd = {
-    type: 'child-end',
-    callId,
-    childRunId,
-    child,
-    session,
-    outcome: 'stopped',
-    steps: [],
-    children: 0,
-    ...(record.background && {
-      content: `The background subagent "${child}" was given up before it had ended.`,
-    }),
-  };
+  const { childRunId, child, session, parentRunId } = record;
+  const end = givenUp(record, `The background subagent "${child}" was given up before it had ended.`);
   const opened = await openOwn(store, session);
   if (!opened) return end;
   const { journal, state } = opened;

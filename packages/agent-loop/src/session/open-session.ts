@@ -2,6 +2,7 @@ import type { RunInput } from '../agent/agent.ts';
 import { type AgentStream, openStream } from '../agent/agent-stream.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { MessageParam, ToolUseBlock } from '../api.ts';
+import { givenUp } from '../children/child-records.ts';
 import { specNamed } from '../children/delegation.ts';
 import { ConfigError } from '../errors.ts';
 import type { AgentEvent, NewEntry } from '../journal/events.ts';
@@ -202,19 +203,9 @@ export class OpenSession<Output> implements Session<Output> {
     const { unfinished } = this.#state.children;
     if (unfinished.length === 0 || this.damage) return;
     await this.#log.append(
-      unfinished.map(({ callId, childRunId, child, session, background }) => ({
-        type: 'child-end',
-        callId,
-        childRunId,
-        child,
-        session,
-        outcome: 'stopped',
+      unfinished.map((record) => ({
+        ...givenUp(record, `What became of the background subagent "${record.child}" is not known here.`),
         lost: true,
-        steps: [],
-        children: 0,
-        ...(background && {
-          content: `What became of the background subagent "${child}" is not known here.`,
-        }),
       })),
     );
   }
