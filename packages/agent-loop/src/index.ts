@@ -1,7 +1,8 @@
 export { createAgent } from './agent/agent.ts';
 export type { Agent, Preview, RunInput, RunOptions } from './agent/agent.ts';
-export type { AgentOptions, ServerTool } from './agent/agent-options.ts';
-export type { Limits } from './agent/agent-spec.ts';
+export type { AgentOptions } from './agent/agent-options.ts';
+export type { ServerTool } from './tools/tool-list.ts';
+export type { Limits } from './agent/limits.ts';
 export type { AgentStream } from './agent/agent-stream.ts';
 export { createBudget } from './money/budget.ts';
 export type { Budget, BudgetOptions } from './money/budget.ts';

@@ -1,7 +1,8 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import type { Logger, LoggerOptions } from 'pino';
 import type { Agent } from './agent.ts';
-import type { AgentSpec, Limits } from './agent-spec.ts';
+import type { AgentSpec } from './agent-spec.ts';
+import { type Limits, toLimits } from './limits.ts';
 import type { Client, Model, RequestParams, ToolParam } from '../api.ts';
 import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
 import { checkContext, contextBetas, type ContextOption, contextParams } from './context-option.ts';
@@ -12,17 +13,14 @@ import { gateOfGovernor, type Governor } from '../governor/governor.ts';
 import type { Approve, Hooks } from './hooks.ts';
 import { checkLogger } from './logger.ts';
 import {
-  checkDuration,
   checkFunction,
   checkList,
   checkMoney,
   checkName,
-  checkNotNegative,
   checkOptions,
   checkPositive,
   refuseUnknown,
   shown,
-  withoutUndefined,
 } from '../option-checks.ts';
 import { outputFormat } from './output.ts';
 import type { Pricing } from '../money/pricing.ts';
@@ -31,7 +29,8 @@ import type { Route } from './route.ts';
 import { type CompiledSchema, compileSchema, type Schema } from '../tools/schema.ts';
 import { checkServing, servingBetas, servingParams } from './serving.ts';
 import { type Seams, systemSeams } from '../seams.ts';
-import { type RunnableTool, type Tool, toTool } from '../tools/tool.ts';
+import type { RunnableTool, Tool } from '../tools/tool.ts';
+import { type ServerTool, sortTools } from '../tools/tool-list.ts';
 import { checkPriced } from '../money/worst-case.ts';
 
 /** What `createAgent` takes. Only `model` is required. */
@@ -97,23 +96,6 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly seams?: Partial<Seams>;
 }
 
-/** A tool that the API itself runs, of the beta namespace too. Toolsets of MCP servers have no name. */
-export type ServerTool =
-  | Extract<ToolParam | Anthropic.Beta.BetaToolUnion, { type: string; name: string }>
-  | Anthropic.Beta.BetaMCPToolset;
-
-const DEFAULT_LIMITS: Limits = {
-  turns: 50,
-  timeMs: 3_600_000,
-  idleMs: 60_000,
-  concurrency: 8,
-  turnRetries: 2,
-  pauses: 10,
-  retryAfterMs: 60_000,
-  outputRetries: 2,
-  depth: 4,
-  children: 50,
-};
 const DEFAULT_MAX_TOKENS = 32_000;
 const DEFAULT_ACCOUNT = {};
 
@@ -236,8 +218,6 @@ function checkHooks(hooks: Hooks): void {
   for (const name of HOOKS) checkFunction(`hooks.${name}`, hooks[name]);
 }
 
-type GivenTool = Tool | RunnableTool | ServerTool;
-
 function listed<T>(option: string, given: readonly T[] = []): readonly T[] {
   checkList(option, given);
   return given;
@@ -248,91 +228,6 @@ function subagentsOf({ subagents }: AgentOptions<Schema | undefined>): Tool[] {
     if (typeof agent?.asTool === 'function') return agent.asTool();
     throw new ConfigError('subagents', `expected agents made by createAgent, got ${shown(agent)}.`);
   });
-}
-
-function sortTools(given: readonly GivenTool[]) {
-  const tools = new Map<string, Tool>();
-  const definitions: (() => ToolParam | Promise<ToolParam>)[] = [];
-  const names = new Set<string>();
-  for (const item of given) {
-    const name = nameOf(item);
-    if (names.has(name)) throw new ConfigError('tools', `two tools are named "${name}". Names must differ.`);
-    names.add(name);
-    if (isRunnable(item)) {
-      const tool = toTool(item);
-      tools.set(name, tool);
-      definitions.push(() => tool.definition());
-    } else {
-      definitions.push(() => item as ToolParam);
-    }
-  }
-  return { tools, definitions };
-}
-
-function isRunnable(item: GivenTool): item is Tool | RunnableTool {
-  return 'run' in item || 'definition' in item;
-}
-
-/** Tools that the API defines but the caller runs. */
-const RUN_BY_CALLER = /^(bash|text_editor|memory|computer)_\d/;
-
-function nameOf(item: GivenTool): string {
-  if (typeof item !== 'object' || item === null)
-    throw new ConfigError('tools', `expected a tool, got ${shown(item)}.`);
-  const { name, type, mcp_server_name } = item as {
-    name?: unknown;
-    type?: unknown;
-    mcp_server_name?: unknown;
-  };
-  const runs = isRunnable(item);
-  if (!runs && typeof type === 'string' && RUN_BY_CALLER.test(type)) {
-    throw new ConfigError(
-      'tools',
-      `${type} is run by the caller, and has no run function here. Use the SDK's helper for it, or add run.`,
-    );
-  }
-  // Toolsets of MCP servers have no name of their own.
-  if (!runs && type === 'mcp_toolset' && typeof mcp_server_name === 'string') return `mcp:${mcp_server_name}`;
-  if (typeof name !== 'string') throw new ConfigError('tools', `a tool has no name: ${described(item)}.`);
-  if (!runs && typeof type !== 'string')
-    throw new ConfigError('tools', `"${name}" has no run function. Make it with defineTool.`);
-  return name;
-}
-
-function described(item: object): string {
-  return JSON.stringify(item).slice(0, 120);
-}
-
-/** Limits that may be 0: nothing is tried again, nothing is waited for. */
-const MAY_BE_ZERO: readonly (keyof Limits)[] = [
-  'turnRetries',
-  'pauses',
-  'outputRetries',
-  'retryAfterMs',
-  'depth',
-  'children',
-];
-const WHOLE: readonly (keyof Limits)[] = [
-  'turns',
-  'concurrency',
-  'turnRetries',
-  'pauses',
-  'outputRetries',
-  'depth',
-  'children',
-];
-
-function toLimits(given: Partial<Limits> = {}): Limits {
-  checkOptions('limits', given, [...Object.keys(DEFAULT_LIMITS), 'usd']);
-  for (const key of Object.keys(given) as (keyof Limits)[]) {
-    const value = given[key];
-    const check = key.endsWith('Ms') ? checkDuration : checkPositive;
-    if (MAY_BE_ZERO.includes(key)) checkNotNegative(`limits.${key}`, value);
-    if (!(value === 0 && MAY_BE_ZERO.includes(key))) check(`limits.${key}`, value);
-    if (value !== undefined && WHOLE.includes(key) && !Number.isInteger(value))
-      throw new ConfigError(`limits.${key}`, `must be a whole number, got ${shown(value)}.`);
-  }
-  return { ...DEFAULT_LIMITS, ...withoutUndefined(given) };
 }
 
 /** A limit of money that could not be kept would be worse than none. */

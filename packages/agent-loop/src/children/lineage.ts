@@ -1,4 +1,4 @@
-import type { Limits } from '../agent/agent-spec.ts';
+import type { Limits } from '../agent/limits.ts';
 
 /** A run's place among its ancestors: how deep its subagents may go, and how many there may be. */
 export class Lineage {

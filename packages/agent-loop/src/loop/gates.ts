@@ -1,5 +1,6 @@
 import type { Gate } from './admission.ts';
-import type { AgentSpec, Limits } from '../agent/agent-spec.ts';
+import type { AgentSpec } from '../agent/agent-spec.ts';
+import type { Limits } from '../agent/limits.ts';
 import { gateOf, moneyGate } from '../money/budget.ts';
 
 /** The options of an agent, or of a script, that have a gate. */
