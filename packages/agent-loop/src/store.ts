@@ -19,5 +19,7 @@ export type {
   JournalErrorCode,
   JournalInfo,
   JournalStore,
+  KeptText,
+  KeptTexts,
 } from './journal/journal.ts';
 export { memoryStore } from './journal/memory-store.ts';

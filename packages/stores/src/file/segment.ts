@@ -6,12 +6,6 @@ import type { Blob, Line } from './line.ts';
 import { LineScanner, readFully } from './line-scanner.ts';
 import { judgeTail } from './tail.ts';
 
-/** A line that was checked, and the bytes that it is in. */
-export interface KeptLine {
-  readonly bytes: Buffer;
-  readonly line: Line;
-}
-
 /** What was found in a segment. */
 export interface Segment {
   readonly path: string;
@@ -25,7 +19,7 @@ export interface Segment {
   safe: number;
   readonly blobs: { readonly blob: Blob; readonly seq: number }[];
   /** All lines behind the header while they are few enough to be kept for the first reader, otherwise null. */
-  kept: KeptLine[] | null;
+  kept: Line[] | null;
   torn: JournalDamage | null;
   damage: JournalDamage | null;
 }
@@ -102,9 +96,9 @@ export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Ext
   }
 }
 
-function count(segment: Segment, line: Line, { position, bytes }: LineScanner): void {
+function count(segment: Segment, line: Line, { position }: LineScanner): void {
   if (position > MAX_KEPT_BYTES) segment.kept = null;
-  segment.kept?.push({ bytes, line });
+  segment.kept?.push(line);
   if (line.afterSync) segment.safe = segment.bytes;
   if (line.blob) segment.blobs.push({ blob: line.blob, seq: segment.header.seq + segment.entries });
   segment.entries += 1;
