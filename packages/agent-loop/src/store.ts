@@ -19,7 +19,6 @@ export type {
   JournalErrorCode,
   JournalInfo,
   JournalStore,
-  KeptText,
-  KeptTexts,
 } from './journal/journal.ts';
+export type { KeptTexts } from './journal/kept-texts.ts';
 export { memoryStore } from './journal/memory-store.ts';

@@ -39,7 +39,7 @@ const HANDLED: ReadonlySet<string> = new Set([
 /** Types whose record leaves out what the reply's tool call says already. */
 const OF_CALL: ReadonlySet<string> = new Set(['tool-start', 'tool-end', 'approval-request', 'approval']);
 /** How many texts lean on each other at least before one begins anew. */
-const KEY_DISTANCE = 256;
+const KEY_DISTANCE = 128;
 /** Eleven days. Longer waits say when they ended. */
 const MAX_PASSED_MS = 1e9;
 
@@ -53,7 +53,7 @@ const MAX_PASSED_MS = 1e9;
  * - `c5`: the tool call that was the sixth of all calls in replies: its id, and its name and input where left out.
  * - `+137`: milliseconds since the entry before. Without it, `at` says when.
  * - `f`: nothing is carried over from the last text of this type. `x`: all that went before is to be forgotten, which
- *   every few hundred texts a request says: a reader can begin there.
+ *   every hundred texts or so a request says: a reader can begin there.
  * - `p`, always first: the entry is plain, a request can be put together without parsing it. `e`: so is this result,
  *   which is marked as an error.
  *
@@ -103,7 +103,8 @@ export class EntryEncoder {
     }
     const { text, contentAt } = withContentLast(fields, out, lean);
     const plain = plainness(fields);
-    const calls = plain && lean ? callsIn(text, contentAt, (fields['message'] as Fields)['content']) : NO_CALLS;
+    const calls =
+      plain && lean ? callsIn(text, contentAt, (fields['message'] as Fields)['content']) : NO_CALLS;
     if (plain && calls) hints = (plain === 'plain' ? 'p ' : 'e ') + hints;
     const shifted = (at: number): number => at + hints.length;
     return {

@@ -1,5 +1,6 @@
 import type { Awaitable } from '../api.ts';
 import type { Entry } from './events.ts';
+import type { KeptTexts } from './kept-texts.ts';
 
 /** How an append is kept. */
 export interface AppendOptions {
@@ -46,29 +47,6 @@ export interface Journal {
    */
   texts?(): Promise<readonly KeptTexts[] | null>;
   close(): Awaitable<void>;
-}
-
-/** Texts of one `EntryEncoder`, from its first on. */
-export interface KeptTexts {
-  /** The file, or another name for the place. */
-  readonly where: string;
-  /** Position of the first entry. */
-  readonly seq: number;
-  readonly texts: readonly KeptText[];
-}
-
-/** The text of an entry, in UTF-8. Positions are indices into `bytes`. */
-export interface KeptText {
-  readonly bytes: Uint8Array;
-  readonly textAt: number;
-  /** The first byte behind it. */
-  readonly textEnd: number;
-  /** Where the value of the last field `content` begins; -1 where the text has none. */
-  readonly contentAt: number;
-  /** Where tool calls begin in it, as `EncodedEntry.callsAt` told. */
-  readonly callsAt: readonly number[];
-  /** The content, as JSON, where it was taken out of the text. */
-  readonly content?: Uint8Array;
 }
 
 /** What a store tells of a session without opening it. Times are epoch milliseconds. */

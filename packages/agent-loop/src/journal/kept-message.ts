@@ -20,24 +20,32 @@ export interface KeptCall {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-function piece(text: string): Slice {
+/** The bytes of a text. */
+export function sliceOf(text: string): Slice {
   const bytes = encoder.encode(text);
   return { bytes, from: 0, to: bytes.length };
 }
 
-const REPLY = piece('{"role":"assistant","content":');
-const INPUT = piece('{"role":"user","content":');
-const END = piece('}');
-const RESULTS = piece('{"role":"user","content":[{"type":"tool_result","tool_use_id":');
-const NEXT_RESULT = piece(',{"type":"tool_result","tool_use_id":');
-const CONTENT = piece(',"content":');
-const OK = piece('}');
-const FAILED = piece(',"is_error":true}');
-const RESULTS_END = piece(']}');
-
 /** The text of a slice. */
-export function textOf({ bytes, from, to }: Slice): string {
+export function sliceText({ bytes, from, to }: Slice): string {
   return decoder.decode(bytes.subarray(from, to));
+}
+
+const REPLY = sliceOf('{"role":"assistant","content":');
+const INPUT = sliceOf('{"role":"user","content":');
+const END = sliceOf('}');
+const RESULTS = sliceOf('{"role":"user","content":[{"type":"tool_result","tool_use_id":');
+const NEXT_RESULT = sliceOf(',{"type":"tool_result","tool_use_id":');
+const CONTENT = sliceOf(',"content":');
+const FAILED = sliceOf(',"is_error":true}');
+const RESULTS_END = sliceOf(']}');
+
+/** A message as an object, or as it is kept. */
+export type AnyMessage = MessageParam | KeptMessage;
+
+/** The message as an object. */
+export function messageOf(message: AnyMessage): MessageParam {
+  return message instanceof KeptMessage ? message.message : message;
 }
 
 /**
@@ -46,62 +54,75 @@ export function textOf({ bytes, from, to }: Slice): string {
  */
 export class KeptMessage {
   readonly role: MessageParam['role'];
-  /** Size as JSON, in bytes. */
-  readonly size: number;
-  readonly where: string;
-  #pieces: readonly Slice[] | null;
+  readonly #where: string;
+  /** The content, or the calls whose results are. Let go once the message is parsed. */
+  #content: Slice | readonly KeptCall[] | null;
   #message: MessageParam | undefined;
 
-  constructor(role: MessageParam['role'], pieces: readonly Slice[], where: string) {
+  constructor(role: MessageParam['role'], content: Slice | readonly KeptCall[], where: string) {
     this.role = role;
-    this.where = where;
-    this.#pieces = pieces;
-    let size = 0;
-    for (const { from, to } of pieces) size += to - from;
-    this.size = size;
-  }
-
-  static reply(content: Slice, where: string): KeptMessage {
-    return new KeptMessage('assistant', [REPLY, content, END], where);
-  }
-
-  static input(content: Slice, where: string): KeptMessage {
-    return new KeptMessage('user', [INPUT, content, END], where);
-  }
-
-  /** The results of calls, in their order. */
-  static results(calls: readonly KeptCall[], where: string): KeptMessage {
-    const pieces: Slice[] = [];
-    for (const { id, result, failed } of calls) {
-      pieces.push(pieces.length === 0 ? RESULTS : NEXT_RESULT, id, CONTENT);
-      if (result) pieces.push(result);
-      pieces.push(failed ? FAILED : OK);
-    }
-    pieces.push(RESULTS_END);
-    return new KeptMessage('user', pieces, where);
+    this.#where = where;
+    this.#content = content;
   }
 
   /** The message, parsed. Throws a JournalError `corrupt` where that is not possible. */
   get message(): MessageParam {
     if (!this.#message) {
-      this.#message = parsed(this.#pieces ?? [], this.where);
-      this.#pieces = null;
+      this.#message = this.#parse();
+      this.#content = null;
     }
     return this.#message;
   }
 
-  /** Its bytes, piece by piece. */
+  /** About its size as JSON, in bytes. */
+  get size(): number {
+    const content = this.#content;
+    if (!content) return 0;
+    if (!isCalls(content)) return content.to - content.from + REPLY.to + END.to;
+    let size = RESULTS.to + RESULTS_END.to;
+    for (const { id, result } of content)
+      size +=
+        id.to - id.from + (result ? result.to - result.from : 0) + NEXT_RESULT.to + CONTENT.to + FAILED.to;
+    return size;
+  }
+
+  /** Its JSON, piece by piece. */
   write(add: (piece: Slice) => void): void {
-    if (this.#pieces) for (const each of this.#pieces) add(each);
-    else add(piece(JSON.stringify(this.#message)));
+    const content = this.#content;
+    if (!content) add(sliceOf(JSON.stringify(this.#message)));
+    else if (isCalls(content)) writeResults(content, add);
+    else {
+      add(this.role === 'user' ? INPUT : REPLY);
+      add(content);
+      add(END);
+    }
+  }
+
+  #parse(): MessageParam {
+    const pieces: string[] = [];
+    this.write((piece) => pieces.push(sliceText(piece)));
+    try {
+      return JSON.parse(pieces.join('')) as MessageParam;
+    } catch (cause) {
+      const message = `A record of ${this.#where} is whole, but its content is no JSON.`;
+      throw new JournalError('corrupt', message, { cause });
+    }
   }
 }
 
-function parsed(pieces: readonly Slice[], where: string): MessageParam {
-  const text = pieces.map(textOf).join('');
-  try {
-    return JSON.parse(text) as MessageParam;
-  } catch (cause) {
-    throw new JournalError('corrupt', `A record of ${where} is whole, but its content is no JSON.`, { cause });
+function writeResults(calls: readonly KeptCall[], add: (piece: Slice) => void): void {
+  let opening = RESULTS;
+  for (const { id, result, failed } of calls) {
+    add(opening);
+    add(id);
+    add(CONTENT);
+    if (result) add(result);
+    add(failed ? FAILED : END);
+    opening = NEXT_RESULT;
   }
+  add(RESULTS_END);
+}
+
+function isCalls(content: Slice | readonly KeptCall[]): content is readonly KeptCall[] {
+  return Array.isArray(content);
 }

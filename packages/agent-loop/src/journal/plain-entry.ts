@@ -3,6 +3,8 @@ import { type Fields, isObject } from './entry-fields.ts';
 /** Stop reasons after which a reply is sent back as it came. */
 const WHOLE: ReadonlySet<unknown> = new Set(['end_turn', 'tool_use', 'stop_sequence']);
 const SOURCES: ReadonlySet<unknown> = new Set(['user', 'output-check']);
+/** Ends after which an input may have to be taken back, or a decision is waited for. */
+const OTHER_ENDS: ReadonlySet<unknown> = new Set(['failed', 'context-full', 'awaiting-approval']);
 /** Needs no escapes in JSON. */
 const SIMPLE = /^[\w-]+$/;
 const CALL_KEYS = 'type,id,name,input';
@@ -31,7 +33,7 @@ export function plainness(entry: Fields): 'plain' | 'failed' | null {
       if (!isText(entry['content'])) return null;
       return entry['outcome'] === 'ok' ? 'plain' : 'failed';
     case 'run-end':
-      return entry['outcome'] === 'failed' ? null : 'plain';
+      return OTHER_ENDS.has(entry['outcome']) ? null : 'plain';
     default:
       return null;
   }

@@ -104,7 +104,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
 
 /** The agent with the model that this run has. A run that is stopped meanwhile ends before it would matter. */
 async function chosenFor({ spec, state, input }: RunStart, halt: Halt): Promise<AgentSpec> {
-  const hasHistory = state.transcript.messages.length > 0;
+  const hasHistory = state.transcript.length > 0;
   return (await halt.race(routed(spec, { input, hasHistory, before: state.prefix?.model }))) ?? spec;
 }
 

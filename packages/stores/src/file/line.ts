@@ -36,6 +36,10 @@ const MAX_HEAD = 128;
 const BLOB_HEAD = /^(\*?)\d{1,10}#(\d{1,15}):([0-9a-f]{64}) /;
 const [SPACE, LINE_FEED, STAR, CONTENT_MARK, BLOB_MARK, COMMA] = [32, 10, 42, 64, 35, 44];
 const NO_CALLS: readonly number[] = [];
+const NO_DIGIT = 255;
+/** The value of each hexadecimal digit, by its byte. */
+const HEX = new Uint8Array(256).fill(NO_DIGIT);
+for (let value = 0; value < 16; value += 1) HEX[value.toString(16).charCodeAt(0)] = value;
 const BAD: NoLine = { problem: 'bad' };
 
 /** Reads the line that begins at `at`. `seed` is the checksum of the line before, 0 for the first. */
@@ -47,7 +51,8 @@ export function readLine(bytes: Buffer, at: number, seed: number): Line | NoLine
   const { textAt, textEnd, afterSync, blob, contentAt, callsAt } = head;
   if (textEnd >= bytes.length) return { problem: 'cut', needs: textEnd + 1 };
   if (bytes[textEnd] !== LINE_FEED) return BAD;
-  const crc = crc32(bytes.subarray(headAt, textEnd), seed);
+  // A plain view is made faster than a Buffer is.
+  const crc = crc32(new Uint8Array(bytes.buffer, bytes.byteOffset + headAt, textEnd - headAt), seed);
   if (crc !== readHex(bytes, at)) return BAD;
   return { bytes, at, end: textEnd + 1, crc, afterSync, textAt, textEnd, contentAt, callsAt, blob };
 }
@@ -143,8 +148,8 @@ function isDigit(byte: number | undefined): boolean {
 function readHex(bytes: Buffer, at: number): number {
   let value = 0;
   for (let index = at; index < at + CRC_DIGITS; index += 1) {
-    const byte = bytes[index] ?? 0;
-    const digit = byte >= 48 && byte <= 57 ? byte - 48 : byte >= 97 && byte <= 102 ? byte - 87 : Number.NaN;
+    const digit = HEX[bytes[index] ?? 0] ?? NO_DIGIT;
+    if (digit === NO_DIGIT) return Number.NaN;
     value = value * 16 + digit;
   }
   return value;

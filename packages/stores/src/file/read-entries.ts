@@ -1,8 +1,8 @@
 import { EntryDecoder } from '@pawl/agent-loop/store';
-import type { Entry, KeptText, KeptTexts } from '@pawl/agent-loop/store';
+import type { Entry, KeptTexts } from '@pawl/agent-loop/store';
 import { corrupt, readBlob, readBlobBytes } from './blob-folder.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import type { Line } from './line.ts';
+import type { KeptLine, KeptLines } from './kept-lines.ts';
 import { LineScanner } from './line-scanner.ts';
 import { nextLine } from './segment.ts';
 import type { Segment } from './segment.ts';
@@ -14,7 +14,7 @@ export interface Extract {
   readonly entries: number;
   readonly bytes: number;
   /** Its lines, where they are in memory. */
-  readonly kept?: readonly Line[] | null;
+  readonly kept?: KeptLines | null;
 }
 
 /** What a scan found, to be read. */
@@ -36,10 +36,10 @@ export async function readTexts(
   const all: KeptTexts[] = [];
   for (const { path: where, seq, kept } of extracts) {
     if (!kept) return null;
-    const texts: KeptText[] = [...kept];
-    for (const [index, line] of kept.entries())
-      if (line.blob) texts[index] = { ...line, content: await readBlobBytes(fs, directory, line.blob) };
-    all.push({ where, seq, texts });
+    const { buffers, places, calls, blobs } = kept;
+    const contents = new Map<number, Uint8Array>();
+    for (const [index, blob] of blobs) contents.set(index, await readBlobBytes(fs, directory, blob));
+    all.push({ where, seq, buffers, places, calls, contents });
   }
   return all;
 }
@@ -121,12 +121,12 @@ class ExtractReader {
     }
   }
 
-  #nextInMemory(): Line | undefined {
+  #nextInMemory(): KeptLine | undefined {
     const scanner = this.#scanner;
-    return scanner ? scanner.next() : this.#extract.kept?.[this.position - this.#extract.seq];
+    return scanner ? scanner.next() : this.#extract.kept?.line(this.position - this.#extract.seq);
   }
 
-  async #nextRead(): Promise<Line> {
+  async #nextRead(): Promise<KeptLine> {
     const scanner = this.#scanner;
     const line = scanner && (await nextLine(scanner));
     if (!line) throw changed(this.#extract, scanner?.position ?? 0);
