@@ -17,7 +17,7 @@ import { Scope } from './script-scope.ts';
 import type { ScriptRecord, StepRecord } from './script-state.ts';
 import type { Seams } from '../seams.ts';
 import type { SessionState } from '../journal/session-state.ts';
-import { Slots } from './slots.ts';
+import { Slots } from '../loop/slots.ts';
 import type { StepInput } from './step-value.ts';
 import { Tally } from '../money/tally.ts';
 

@@ -1,9 +1,9 @@
-import type { Halt } from '../loop/halt.ts';
+import type { Halt } from './halt.ts';
 
 /** Places for leaf work. Whoever waits for others gives its place up first, so that nothing can wait for itself. */
 export class Slots {
   #free: number;
-  readonly #waiting = new Set<() => void>();
+  #waiting: Set<() => void> | undefined;
 
   constructor(count: number) {
     this.#free = count;
@@ -20,15 +20,16 @@ export class Slots {
       this.#free -= 1;
       return this.#place();
     }
+    const waiting = (this.#waiting ??= new Set());
     return new Promise((resolve) => {
       const detach = halt.on(() => {
-        if (this.#waiting.delete(grant)) resolve(undefined);
+        if (waiting.delete(grant)) resolve(undefined);
       });
       const grant = (): void => {
         detach();
         resolve(this.#place());
       };
-      this.#waiting.add(grant);
+      waiting.add(grant);
     });
   }
 
@@ -37,12 +38,12 @@ export class Slots {
     return () => {
       if (given) return;
       given = true;
-      const [next] = this.#waiting;
+      const [next] = this.#waiting ?? [];
       if (!next) {
         this.#free += 1;
         return;
       }
-      this.#waiting.delete(next);
+      this.#waiting?.delete(next);
       next();
     };
   }
