@@ -57,6 +57,8 @@ export interface Gate {
   admit(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal>;
   /** A run that an earlier process began goes on, or is given up: what it has used and reserved has to be known first. */
   recall?(left: LeftBehind): void | Promise<void>;
+  /** Resolves when what its permits were told is kept, or can not be. Nothing where that is so already. */
+  kept?(): Promise<void> | undefined;
 }
 
 /** What an earlier process has left of a run. */
@@ -83,6 +85,11 @@ export async function admit(run: RunState, candidate: Candidate): Promise<Permit
     await run.halt.race(answer.later);
     if (run.halt.reason) return null;
   }
+}
+
+/** A process may exit once a run has returned: what its gates were told is kept by then. */
+export async function gatesKept({ gates }: RunState): Promise<void> {
+  for (const gate of gates) await gate.kept?.();
 }
 
 async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Refusal | null> {

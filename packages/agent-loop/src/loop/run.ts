@@ -3,6 +3,7 @@ import { messageOf, RunError } from '../errors.ts';
 import { noteCompaction } from './compaction.ts';
 import { checkOutput } from '../agent/output.ts';
 import type { Outcome, PendingApproval, RunResult } from './result.ts';
+import { gatesKept } from './admission.ts';
 import { begin } from './begin.ts';
 import { awaitBackground, concludeBackground, endChildren, tellEnded } from '../children/run-children.ts';
 import type { RunState } from './run-state.ts';
@@ -159,8 +160,8 @@ function wasShortened({ state, params }: RunState): boolean {
 function haltedEnd(run: RunState): End {
   const halted = run.halt.reason;
   if (halted?.kind === 'failed') throw halted.error;
-  const isLimit = halted?.kind === 'time-limit' || halted?.kind === 'budget-limit';
-  return { outcome: isLimit ? halted.kind : 'stopped', reason: halted?.reason ?? null };
+  const isStopped = !halted || halted.kind === 'stopped' || halted.kind === 'parked';
+  return { outcome: isStopped ? 'stopped' : halted.kind, reason: halted?.reason ?? null };
 }
 
 async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
@@ -170,6 +171,7 @@ async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
   if (run.halt.reason?.kind === 'parked' && outcome === 'stopped') await run.leave();
   else await run.record({ type: 'run-end', outcome, turns: run.tally.turns, reason });
   if (run.halt.reason?.kind === 'failed') throw run.halt.reason.error;
+  await run.halt.race(gatesKept(run));
   const { turns, usage, usd } = run.tally;
   run.logger.info({ outcome, turns, usage, usd, reason }, 'run ended');
   return {
@@ -211,6 +213,7 @@ async function fail(run: RunState, thrown: unknown): Promise<RunError> {
         code: error.code,
       })
       .catch(() => {});
+    await run.halt.race(gatesKept(run));
   }
   run.halt.trip({ kind: 'failed', reason: error.message, error });
   // Logged before it carries the run: a transcript has no place in a log.

@@ -59,6 +59,10 @@ export class BudgetGate implements Gate {
     await keeper.change((book) => book.add(plus(spend.spent, children), spend.lost));
   }
 
+  kept(): Promise<void> | undefined {
+    return this.#terms.keeper.kept();
+  }
+
   #ask(run: RunState, candidate: Candidate): Asked | Promise<Asked> {
     const { keeper, ceiling, hold, windowOf } = this.#terms;
     const worst = assess(run, candidate.request).worst(this.#pricing(run));

@@ -11,6 +11,8 @@ export interface BudgetKeeper {
   change(change: Change): void | Promise<void>;
   /** The book as it is once all that was asked for is kept. */
   look(): BudgetBook | Promise<BudgetBook>;
+  /** Resolves when nothing is on its way to be kept any more; never rejects. Nothing where that is so already. */
+  kept(): Promise<void> | undefined;
 }
 
 type Change = (book: BudgetBook) => void;
@@ -23,6 +25,7 @@ export function memoryKeeper(): BudgetKeeper {
     end: (_id, change) => change(book),
     change: (change) => change(book),
     look: () => book,
+    kept: () => undefined,
   };
 }
 
@@ -41,7 +44,8 @@ export class StoreKeeper implements BudgetKeeper {
   /** Reservations of this process, which end here. */
   readonly #own = new Set<string>();
   #asked: Asked[] = [];
-  #writing = false;
+  /** The updates that are under way. */
+  #writing: Promise<void> | undefined;
 
   constructor(store: BudgetStore, id: string) {
     this.#store = store;
@@ -82,15 +86,18 @@ export class StoreKeeper implements BudgetKeeper {
     return seen;
   }
 
+  kept(): Promise<void> | undefined {
+    return this.#writing;
+  }
+
   #keep(change: Change, happened: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#asked.push({ change, happened, resolve, reject });
-      if (!this.#writing) void this.#write();
+      this.#writing ??= this.#write();
     });
   }
 
   async #write(): Promise<void> {
-    this.#writing = true;
     while (this.#asked.length > 0) {
       const asked = this.#asked;
       this.#asked = [];
@@ -109,6 +116,6 @@ export class StoreKeeper implements BudgetKeeper {
         break;
       }
     }
-    this.#writing = false;
+    this.#writing = undefined;
   }
 }

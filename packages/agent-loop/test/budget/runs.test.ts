@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { apiError, fault, reply, type StepFunction, toolUse } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ConfigError, createAgent, createBudget, defineTool } from '../../src/index.ts';
-import { memoryStore } from '../../src/store.ts';
+import { type BudgetStore, memoryStore } from '../../src/store.ts';
 import {
   endOf,
   entriesOf,
@@ -317,6 +318,23 @@ describe('createBudget', () => {
     expect(endOf(await play(set.agent))).toBe('budget-limit');
     expect(billed(set) - spent).toBeLessThan(0.02);
   });
+});
+
+test.each([
+  ['completed', reply('Done.')],
+  ['invalid-request', apiError(400)],
+])('a store knows what a run spent when the run is over: %s', async (end, step) => {
+  const kept = memoryStore();
+  const slow: BudgetStore = {
+    async updateBudget(id, change) {
+      await delay(20);
+      await kept.updateBudget(id, change);
+    },
+  };
+  const set = stage({ steps: [step], budget: createBudget({ usd: 1, store: slow }) });
+  expect(endOf(await play(set.agent))).toBe(end);
+  const state = await createBudget({ usd: 1, store: kept }).state();
+  expect(state).toMatchObject({ usd: billed(set), reservedUsd: 0 });
 });
 
 describe('a lost reply', () => {

@@ -37,8 +37,7 @@ const BUDGETS = 'CREATE TABLE IF NOT EXISTS budgets (id TEXT PRIMARY KEY, text T
 export function prepare(db: DatabaseSync, file: string): void {
   db.exec('PRAGMA busy_timeout = 5000');
   // Asked first, so that nothing is written into a file that is not ours.
-  const applicationId = pragma(db, 'application_id');
-  const isEmpty = applicationId === 0 && pragma(db, 'schema_version') === 0;
+  const { applicationId, isEmpty } = identify(db);
   if (!isEmpty && applicationId !== APPLICATION_ID) {
     throw new JournalError('io', `${file} is a database, but not one of sessions.`);
   }
@@ -60,6 +59,17 @@ export function prepare(db: DatabaseSync, file: string): void {
   } catch (error) {
     db.exec('ROLLBACK');
     throw error;
+  }
+}
+
+/** Both are read in one transaction: another process may be making the tables. */
+function identify(db: DatabaseSync): { readonly applicationId: number; readonly isEmpty: boolean } {
+  db.exec('BEGIN');
+  try {
+    const applicationId = pragma(db, 'application_id');
+    return { applicationId, isEmpty: applicationId === 0 && pragma(db, 'schema_version') === 0 };
+  } finally {
+    db.exec('COMMIT');
   }
 }
 

@@ -1,12 +1,16 @@
+import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { JournalError } from '@pawl/agent-loop/store';
 import type { Journal } from '@pawl/agent-loop/store';
 import { budgetStoreConformance, sampleEntries, storeConformance } from '@pawl/agent-loop/testkit';
 import { sqliteStore } from '@pawl/stores/sqlite';
 import type { SqliteStore } from '@pawl/stores/sqlite';
 import { describe, expect, test } from 'vitest';
+import { patienceMs } from '../../../../test/support/campaign.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('SQLite store', () => {
@@ -78,6 +82,15 @@ describe('SQLite store', () => {
       expect(error).toMatchObject({ code: 'corrupt', damage: { where: expect.stringContaining('entry 8') } });
       await store.delete('damaged');
     }
+  });
+
+  test('two processes may open a new one at the same moment', { timeout: patienceMs }, async () => {
+    await using folder = await temporaryFolder();
+    const program = fileURLToPath(new URL('../support/first-process.ts', import.meta.url));
+    const begin = String(Date.now() + 1000);
+    const args = ['--no-warnings', '--conditions=@pawl/source', program, folder.path, begin, '100'];
+    const processes = [1, 2].map(() => promisify(execFile)(process.execPath, args));
+    for (const { stdout } of await Promise.all(processes)) expect(stdout).toBe('opened 100\n');
   });
 
   test('files of others and of newer versions are refused', async () => {
