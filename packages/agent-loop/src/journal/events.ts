@@ -208,6 +208,8 @@ export interface WaitEvent extends EventBase {
   readonly reason: 'retry' | 'rate-limit' | 'overloaded' | 'concurrency' | 'spread' | 'first-answer';
   /** How long, in milliseconds, as far as it is known: a governor estimates. */
   readonly delayMs: number;
+  /** The step that waits, where it is one of a script. */
+  readonly path?: string;
 }
 /** The server went on with a summary in place of what came before. The sizes, in tokens, are there where the reply tells them. */
 export interface CompactionEvent extends EntryBase {

@@ -19,7 +19,10 @@ function textOf(event: AgentEvent, run: RunNode): string | null {
     case 'approval-request':
       return `${safe(event.tool)} needs a decision`;
     case 'wait':
-      return waitText({ reason: event.reason, until: event.at + event.delayMs }, event.at);
+      // Of a thousand steps of a script most wait for their places.
+      return event.path !== undefined
+        ? null
+        : waitText({ reason: event.reason, until: event.at + event.delayMs }, event.at);
     case 'warning':
       return `warning: ${safe(event.message)}`;
     case 'reply-lost':
