@@ -230,7 +230,7 @@ export interface WaitEvent extends EventBase {
 export interface CompactionEvent extends EntryBase {
   readonly type: 'compaction';
   readonly turn: number;
-  /** The prompt that was summed up. */
+  /** The context that was summed up, at least. */
   readonly fromTokens?: number;
   /** The prompt that the reply was made from. */
   readonly toTokens?: number;
@@ -238,6 +238,24 @@ export interface CompactionEvent extends EntryBase {
   readonly summaryTokens?: number;
   /** The server could not make a summary: all is as before. */
   readonly failed?: true;
+}
+/**
+ * With `context: { compactAt: 'auto' }`: from here on the API compacts prompts of `compactAt` tokens and more, because a
+ * summary pays. It costs `onceUsd`, and makes every further turn `perTurnUsd` cheaper, so it has paid for itself after
+ * `paysAfter` turns; `likelyTurns` are expected, as many as there have been or as can follow.
+ */
+export interface CompactionPlanEvent extends EntryBase {
+  readonly type: 'compaction-plan';
+  readonly turn: number;
+  readonly compactAt: number;
+  /** The last prompt, and what it will be after a compaction: tools, system prompt and a summary of about `summaryTokens`. */
+  readonly promptTokens: number;
+  readonly toTokens: number;
+  readonly summaryTokens: number;
+  readonly onceUsd: number;
+  readonly perTurnUsd: number;
+  readonly paysAfter: number;
+  readonly likelyTurns: number;
 }
 /**
  * Something makes the run unusually dear. Told before the request is sent, or after its reply where only that shows it:
@@ -368,6 +386,7 @@ export type Entry =
   | ApprovalRequestEvent
   | ApprovalEvent
   | CompactionEvent
+  | CompactionPlanEvent
   | ChildStartEvent
   | ChildEndEvent
   | SessionStartEvent
