@@ -1,24 +1,26 @@
 import type { Halt } from './halt.ts';
 
-/** Places for leaf work. Whoever waits for others gives its place up first, so that nothing can wait for itself. */
+/** Places for leaf work. Whoever waits for others takes none, so that nothing can wait for itself. */
 export class Slots {
-  #free: number;
+  readonly #count: number;
+  #taken = 0;
   #waiting: Set<() => void> | undefined;
 
   constructor(count: number) {
-    this.#free = count;
+    this.#count = count;
   }
 
-  get full(): boolean {
-    return this.#free === 0;
+  /** How many, one after the other, have to give a place back before the next who asks gets it: 0 where one is free. */
+  get ahead(): number {
+    return Math.floor((this.#taken + (this.#waiting?.size ?? 0)) / this.#count);
   }
 
-  /** Waits for a place: the function that gives it back, or undefined as soon as `halt` has tripped. */
+  /** Waits for a place: the function that gives it back, once, or undefined as soon as `halt` has tripped. */
   async take(halt: Halt): Promise<(() => void) | undefined> {
     if (halt.reason) return undefined;
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return this.#place();
+    if (this.#taken < this.#count) {
+      this.#taken += 1;
+      return () => this.#next();
     }
     const waiting = (this.#waiting ??= new Set());
     return new Promise((resolve) => {
@@ -26,25 +28,18 @@ export class Slots {
         if (waiting.delete(grant)) resolve(undefined);
       });
       const grant = (): void => {
+        waiting.delete(grant);
         detach();
-        resolve(this.#place());
+        resolve(() => this.#next());
       };
       waiting.add(grant);
     });
   }
 
-  #place(): () => void {
-    let given = false;
-    return () => {
-      if (given) return;
-      given = true;
-      const [next] = this.#waiting ?? [];
-      if (!next) {
-        this.#free += 1;
-        return;
-      }
-      this.#waiting?.delete(next);
-      next();
-    };
+  /** A place is given back, and on to the one who waits longest. */
+  #next(): void {
+    const [next] = this.#waiting ?? [];
+    if (next) next();
+    else this.#taken -= 1;
   }
 }

@@ -24,9 +24,13 @@ import {
   settle,
   type Undecided,
 } from './tool-call.ts';
+import type { WaitEvent } from '../journal/events.ts';
 import { setScope } from './tool-scope.ts';
 import type { ToolContext } from './tool.ts';
 import type { Waiting } from '../children/waiting.ts';
+
+/** How long a call takes, before any of its reply has ended. */
+const FIRST_DURATION_MS = 5000;
 
 /**
  * The tool calls of one reply. Calls are added as their blocks complete, while the reply still streams: `read` tools
@@ -44,6 +48,8 @@ export class ToolBatch {
   #undecided = 0;
   /** No longer hears of background children. */
   #leave: (() => void) | undefined;
+  /** How long its calls took of late. */
+  #durationMs = FIRST_DURATION_MS;
 
   constructor(run: RunState, turn: number) {
     this.#run = run;
@@ -167,7 +173,9 @@ export class ToolBatch {
     if (!(await this.#admit(call))) return { state: 'held' };
     // What only waits takes none: a place that it held could be the one that its own tools need.
     if (!delegationOf(decided.tool)) {
-      const leave = await this.#run.slots.take(this.#run.halt);
+      const { slots, halt } = this.#run;
+      if (slots.ahead > 0) this.#tellWait(call, 'concurrency', slots.ahead);
+      const leave = await slots.take(halt);
       if (!leave) return null;
       call.leave = leave;
     }
@@ -219,7 +227,10 @@ export class ToolBatch {
   async #admit(call: BatchedCall): Promise<boolean> {
     if (call.access) {
       await Promise.all(this.#calls.map((other) => other.prepared));
+      let told = false;
       for (let other = this.#blocker(call); other; other = this.#blocker(call)) {
+        if (!told) this.#tellWait(call, 'conflict', 1);
+        told = true;
         call.waitsFor = other;
         this.#concludeWaiting();
         const end = await other.done;
@@ -229,6 +240,11 @@ export class ToolBatch {
     }
     call.admitted = true;
     return true;
+  }
+
+  #tellWait({ block }: BatchedCall, reason: WaitEvent['reason'], rounds: number): void {
+    const delayMs = Math.ceil(rounds * this.#durationMs);
+    this.#run.tell({ type: 'wait', reason, delayMs, callId: block.id });
   }
 
   /**
@@ -349,6 +365,8 @@ export class ToolBatch {
     call.ended = true;
     call.stopTimer();
     const { startedAt } = call;
+    const durationMs = startedAt === undefined ? 0 : this.#run.seams.monotonic() - startedAt;
+    if (startedAt !== undefined) this.#durationMs += (durationMs - this.#durationMs) / 4;
     await this.#run.record({
       type: 'tool-end',
       turn: this.#turn,
@@ -356,7 +374,7 @@ export class ToolBatch {
       tool: call.block.name,
       outcome: end.outcome,
       content: end.content,
-      durationMs: startedAt === undefined ? 0 : this.#run.seams.monotonic() - startedAt,
+      durationMs,
     });
     return end;
   }
