@@ -5,7 +5,13 @@ import type { AgentSpec } from './agent-spec.ts';
 import { type Limits, toLimits } from './limits.ts';
 import type { Client, Model, RequestParams, ToolParam } from '../api.ts';
 import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
-import { checkContext, contextBetas, type ContextOption, contextParams } from './context-option.ts';
+import {
+  autoCompaction,
+  checkContext,
+  contextBetas,
+  type ContextOption,
+  contextParams,
+} from './context-option.ts';
 import { checkClient, defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from '../money/budget.ts';
 import { ConfigError } from '../errors.ts';
@@ -41,7 +47,7 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly description?: string;
   readonly model: Model;
   /**
-   * Chooses the model of each run: `routeByRules([...])`, or a function, which may ask another agent. Not in the middle of a
+   * Chooses the model of each run: `routeByRules([...])`, `routeByAgent(...)`, or a function. Not in the middle of a
    * conversation: a session stays with the model it began with, as do `messages` that are handed on with `model`. Default:
    * always `model`.
    */
@@ -188,6 +194,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     pricing,
     budget: options.budget,
     cache: toCacheSettings(options.cache),
+    autoCompaction: autoCompaction(options),
     countFrom: options.context?.countFrom,
     route: options.route,
     seams,
@@ -277,7 +284,7 @@ async function toParams(
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     ...(thinking && { thinking }),
     ...servingParams(options),
-    ...contextParams(options),
+    ...contextParams(options, maxTokens),
     ...(toolChoice && { tool_choice: toolChoice }),
     ...(system !== undefined && { system: system as string }),
     ...(tools.length > 0 && { tools }),

@@ -16,6 +16,7 @@ import type {
 import type { AnyMessage, KeptCall } from './kept-message.ts';
 import { RequestBody } from '../request/request-body.ts';
 import type { Outcome, Step } from '../loop/result.ts';
+import { compactingAt } from '../money/compaction-plan.ts';
 import { RunSpend } from '../money/run-spend.ts';
 import { ScriptState } from '../team/script-state.ts';
 import { Tally } from '../money/tally.ts';
@@ -47,6 +48,9 @@ export interface CallRecord {
   readonly used: ApprovalEvent | undefined;
 }
 
+/** Of sessions that have none. Nothing is ever folded into them. */
+const NO_CHILDREN = new ChildRecords();
+const NO_SCRIPTS = new ScriptState();
 const NOTHING: CallRecord = { started: undefined, asked: undefined, decided: undefined, used: undefined };
 
 /** How many steps are always known at once. */
@@ -83,21 +87,21 @@ export class SessionState {
   readonly transcript: Transcript;
   #total = new Tally();
   #spend = new RunSpend();
-  /** All entries, where some were not applied to these two, but for those that came since. */
-  #behind: (() => Iterable<Entry>) | null = null;
-  #since: Entry[] = [];
+  /** All entries, where some were not applied to these two: those there were, and those that came since. */
+  #behind: { readonly before: () => Iterable<Entry>; readonly since: Entry[] } | null = null;
   run: RunRecord | null = null;
   /** Of the first entry, or of the latest change. */
   prefix: { readonly model: string; readonly fingerprint: string } | null = null;
+  /** The prompt size, in tokens, from which the API compacts, where that was decided on the way. */
+  compactAt: number | null = null;
   /** What every request holds beside its messages, as last kept. */
   settings: SettingsEvent | null = null;
-  /** The runs it has started. */
-  readonly children = new ChildRecords();
-  /** The steps of `orchestrate`. */
-  readonly scripts = new ScriptState();
   readonly #calls = new Map<string, CallRecord>();
+  // Most runs have none of these, and there may be thousands of runs: each is made with its first entry.
+  #children: ChildRecords | undefined;
+  #scripts: ScriptState | undefined;
   /** Every call that was ever decided on, so that a late second answer is known for one. */
-  readonly #everDecided = new Set<string>();
+  #everDecided: Set<string> | undefined;
   /** What the journal tells of its prompt cache. */
   readonly cache = new CacheLog();
   #body: RequestBody | undefined;
@@ -138,18 +142,17 @@ export class SessionState {
 
   /** The entries so far are not all applied to what the session has used: `entries` are all of them, should anybody ask. */
   defer(entries: () => Iterable<Entry>): void {
-    this.#behind = entries;
+    this.#behind = { before: entries, since: [] };
   }
 
   #catchUp(): void {
     if (!this.#behind) return;
     const whole = new SessionState();
-    for (const entry of this.#behind()) whole.apply(entry);
-    for (const entry of this.#since) whole.apply(entry);
+    for (const entry of this.#behind.before()) whole.apply(entry);
+    for (const entry of this.#behind.since) whole.apply(entry);
     this.#total = whole.total;
     this.#spend = whole.spend;
     this.#behind = null;
-    this.#since = [];
   }
 
   /** After entries that were not parsed: parses what those that follow are about, and `early` results of calls that are to come. */
@@ -184,6 +187,16 @@ export class SessionState {
   keepReply(): void {
     if (this.run) this.run.answered = true;
     this.#paused = false;
+  }
+
+  /** The runs it has started. */
+  get children(): ChildRecords {
+    return this.#children ?? NO_CHILDREN;
+  }
+
+  /** The steps of `orchestrate`. */
+  get scripts(): ScriptState {
+    return this.#scripts ?? NO_SCRIPTS;
   }
 
   /** The calls of the last reply that have not ended. */
@@ -242,7 +255,7 @@ export class SessionState {
 
   /** Whether a decision on this call was ever kept. */
   wasDecided(callId: string): boolean {
-    return this.#everDecided.has(callId);
+    return this.#everDecided?.has(callId) ?? false;
   }
 
   /**
@@ -257,20 +270,32 @@ export class SessionState {
   apply(entry: Entry): void {
     this.transcript.apply(entry);
     this.cache.apply(entry);
-    if (this.#behind) this.#since.push(entry);
-    this.#total.apply(entry);
+    this.#behind?.since.push(entry);
+    const step = this.#total.apply(entry);
     this.#spend.apply(entry);
-    this.children.apply(entry);
-    this.scripts.apply(entry);
+    if (entry.type === 'child-start') this.#children ??= new ChildRecords();
+    this.#children?.apply(entry);
+    if (entry.type === 'script-start') this.#scripts ??= new ScriptState();
+    this.#scripts?.apply(entry);
     // A script may come between a run and its resumption.
-    if (!this.scripts.owns(entry)) {
-      this.run?.tally.apply(entry);
+    if (!this.#scripts?.owns(entry)) {
+      this.run?.tally.apply(entry, step);
       this.run?.spend.apply(entry);
     }
     switch (entry.type) {
       case 'session-start':
       case 'prefix-change':
         this.prefix = entry;
+        // What was decided for another model, or another prompt, is decided anew.
+        this.compactAt = null;
+        break;
+      case 'compaction-plan':
+        this.compactAt = entry.compactAt;
+        if (this.settings)
+          this.settings = {
+            ...this.settings,
+            params: compactingAt(this.settings.params, entry.compactAt),
+          };
         break;
       case 'settings':
         this.settings = entry;
@@ -322,7 +347,7 @@ export class SessionState {
         if (entry.session !== undefined) break;
         const known = this.#known(entry.callId);
         if (!known.decided) this.#calls.set(entry.callId, { ...known, decided: entry });
-        this.#everDecided.add(entry.callId);
+        (this.#everDecided ??= new Set()).add(entry.callId);
         break;
       }
       case 'compaction':

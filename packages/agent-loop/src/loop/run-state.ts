@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Gate } from './admission.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { RequestParams } from '../api.ts';
@@ -9,6 +8,7 @@ import { Background } from '../children/background.ts';
 import type { Children } from '../children/children.ts';
 import { fanOut } from '../cache/fan-out.ts';
 import type { Halt } from './halt.ts';
+import { compactingAt } from '../money/compaction-plan.ts';
 import type { Journal, JournalStore } from '../journal/journal.ts';
 import type { Lineage } from '../children/lineage.ts';
 import type { RunLogger } from '../agent/logger.ts';
@@ -17,6 +17,7 @@ import { type Permissions, permissionsOf } from '../children/permissions.ts';
 import { Recorder } from '../journal/recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from '../seams.ts';
+import { Slots } from './slots.ts';
 import type { ModelRequest, RequestChanges, SessionState } from '../journal/session-state.ts';
 import { Tally } from '../money/tally.ts';
 import type { Transcript } from '../journal/transcript.ts';
@@ -50,17 +51,18 @@ export interface RunParts {
 
 /** The state of one run: what its entries fold into, and the ways to write, tell, wait and stop. */
 export class RunState implements Parent {
-  readonly spec: AgentSpec;
+  spec: AgentSpec;
   readonly runId: string;
   readonly seams: Seams;
   readonly halt: Halt;
   readonly logger: RunLogger;
-  readonly params: RequestParams;
   readonly state: SessionState;
   readonly sessionId: string | null;
+  /** Whether its transcript will probably be gone on with after it. */
+  readonly lasts: boolean;
   readonly gates: readonly Gate[];
   /** Those of the runs above this one. */
-  readonly inherited: ReadonlySet<Gate>;
+  readonly inherited: readonly Gate[];
   readonly children: Children;
   /** Those among them that it does not wait for. */
   readonly background = new Background();
@@ -69,14 +71,15 @@ export class RunState implements Parent {
   readonly store: JournalStore | null;
   /** Told when all that it does waits for decisions; undefined where nobody waits for it who could go on meanwhile. */
   readonly waiting: Waiting | undefined;
-  /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
-  readonly limit: LimitFunction;
+  /** Places for leaf work: `limits.concurrency`. Never taken by what only waits. */
+  readonly slots: Slots;
   /** Whether anybody listens to deltas. */
   readonly telling: boolean;
-  readonly #caching: CachePlanner;
+  #params: RequestParams;
+  #caching: CachePlanner;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
-  readonly #deciders = new Map<string, (decision: ApprovalEvent) => void>();
+  #deciders: Map<string, (decision: ApprovalEvent) => void> | undefined;
   #ended = false;
 
   constructor(parts: RunParts) {
@@ -86,21 +89,21 @@ export class RunState implements Parent {
     this.halt = halt;
     this.seams = spec.seams;
     this.logger = logger;
-    this.params = params;
-    this.limit = pLimit(spec.limits.concurrency);
+    this.#params = params;
+    this.slots = new Slots(spec.limits.concurrency);
     this.#sink = sink;
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
-    this.inherited = new Set(parts.parent?.gates);
-    this.gates = [...new Set([fanOut, ...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
+    this.inherited = parts.parent?.gates ?? [];
+    this.gates = [...new Set([fanOut, ...this.inherited, ...(parts.gates ?? [])])];
     this.children = parts.children;
     this.lineage = parts.lineage;
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
     this.store = parts.store ?? null;
     this.waiting = parts.waiting;
-    const lasts = !parts.parent && (sessionId !== null || state.transcript.length > 0);
-    this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts });
+    this.lasts = !parts.parent && (sessionId !== null || state.transcript.length > 0);
+    this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts: this.lasts });
     this.#recorder = new Recorder({
       journal,
       seams: spec.seams,
@@ -112,9 +115,28 @@ export class RunState implements Parent {
         state.apply(entry);
         this.#caching.observe(entry);
         if (entry.type === 'approval' && entry.session === undefined)
-          this.#deciders.get(entry.callId)?.(entry);
+          this.#deciders?.get(entry.callId)?.(entry);
       },
     });
+  }
+
+  /** The request's fields but for the transcript: the same object for every request that has the same. */
+  get params(): RequestParams {
+    const { compactAt } = this.state;
+    const decides = compactAt !== null && this.spec.autoCompaction !== null;
+    return decides ? compactingAt(this.#params, compactAt) : this.#params;
+  }
+
+  /** Goes on as an agent that differs in its model. Before the first request only. */
+  adopt(spec: AgentSpec, params: RequestParams): void {
+    this.spec = spec;
+    this.#params = params;
+    this.#caching = new CachePlanner({ spec, params, log: this.state.cache, lasts: this.lasts });
+  }
+
+  /** Model calls of the conversation so far, in earlier runs too. */
+  get conversationTurns(): number {
+    return this.state.total.steps.filter(({ agent, lost }) => agent === this.spec.name && !lost).length;
   }
 
   /** What this run amounts to so far. */
@@ -176,8 +198,9 @@ export class RunState implements Parent {
 
   /** The next decision on a call, whoever gives it. To be forgotten when it is no longer waited for. */
   decisionOn(callId: string): { readonly decision: Promise<ApprovalEvent>; readonly forget: () => void } {
-    const decision = new Promise<ApprovalEvent>((resolve) => this.#deciders.set(callId, resolve));
-    return { decision, forget: () => this.#deciders.delete(callId) };
+    const deciders = (this.#deciders ??= new Map());
+    const decision = new Promise<ApprovalEvent>((resolve) => deciders.set(callId, resolve));
+    return { decision, forget: () => deciders.delete(callId) };
   }
 
   /** Waits, but no longer than until the run is stopped. */

@@ -24,9 +24,13 @@ import {
   settle,
   type Undecided,
 } from './tool-call.ts';
+import type { WaitEvent } from '../journal/events.ts';
 import { setScope } from './tool-scope.ts';
 import type { ToolContext } from './tool.ts';
 import type { Waiting } from '../children/waiting.ts';
+
+/** How long a call takes, before any of its reply has ended. */
+const FIRST_DURATION_MS = 5000;
 
 /**
  * The tool calls of one reply. Calls are added as their blocks complete, while the reply still streams: `read` tools
@@ -42,6 +46,10 @@ export class ToolBatch {
   readonly #gate: Promise<void>;
   #closed = false;
   #undecided = 0;
+  /** No longer hears of background children. */
+  #leave: (() => void) | undefined;
+  /** How long its calls took of late. */
+  #durationMs = FIRST_DURATION_MS;
 
   constructor(run: RunState, turn: number) {
     this.#run = run;
@@ -58,6 +66,7 @@ export class ToolBatch {
     this.#calls.push(call);
     call.done = this.#process(call).finally(() => {
       call.over = true;
+      call.leave();
       this.#concludeWaiting();
     });
     // `done` is awaited by run(), refuse() or discard(); until then a failure must not count as unhandled.
@@ -120,9 +129,7 @@ export class ToolBatch {
 
   /** Waits for all calls, but no longer than shortly after the run was stopped: then unfinished ones are marked. */
   async #settled(): Promise<void> {
-    const { halt, background } = this.#run;
-    // Where all calls wait for decisions, what a background child does next decides whether to go on waiting.
-    const leave = background.on(() => this.#concludeWaiting());
+    const { halt } = this.#run;
     const detach = halt.on(() => {
       for (const call of this.#calls) {
         if (!call.ended) call.abort.abort(new Error(halt.reason?.reason ?? 'stopped'));
@@ -139,7 +146,7 @@ export class ToolBatch {
       for (const call of this.#calls) await this.#end(call, unfinished(call));
     } finally {
       detach();
-      leave();
+      this.#leave?.();
     }
   }
 
@@ -164,9 +171,15 @@ export class ToolBatch {
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
     if (!(await this.#admit(call))) return { state: 'held' };
-    // It only waits: a slot that it held could be the one that its own tools need.
-    if (delegationOf(decided.tool)) return this.#start(call, decided);
-    return this.#run.limit(() => this.#start(call, decided));
+    // What only waits takes none: a place that it held could be the one that its own tools need.
+    if (!delegationOf(decided.tool)) {
+      const { slots, halt } = this.#run;
+      if (slots.ahead > 0) this.#tellWait(call, 'concurrency', slots.ahead);
+      const leave = await slots.take(halt);
+      if (!leave) return null;
+      call.leave = leave;
+    }
+    return this.#start(call, decided);
   }
 
   /** Waits for a decision as long as other calls go on: one that comes meanwhile is carried out by this run. */
@@ -189,7 +202,10 @@ export class ToolBatch {
 
   /** Where every call is over or waits, nobody is left to wait for. A decision that is being written still counts. */
   #concludeWaiting(): void {
-    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision') || !this.#quiet) return;
+    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision')) return;
+    // What a background child does next decides whether to go on waiting.
+    this.#leave ??= this.#run.background.on(() => this.#concludeWaiting());
+    if (!this.#quiet) return;
     void this.#run.flushed().then(() => {
       if (!this.#quiet) return;
       const conclude = (): void => {
@@ -211,7 +227,10 @@ export class ToolBatch {
   async #admit(call: BatchedCall): Promise<boolean> {
     if (call.access) {
       await Promise.all(this.#calls.map((other) => other.prepared));
+      let told = false;
       for (let other = this.#blocker(call); other; other = this.#blocker(call)) {
+        if (!told) this.#tellWait(call, 'conflict', 1);
+        told = true;
         call.waitsFor = other;
         this.#concludeWaiting();
         const end = await other.done;
@@ -221,6 +240,11 @@ export class ToolBatch {
     }
     call.admitted = true;
     return true;
+  }
+
+  #tellWait({ block }: BatchedCall, reason: WaitEvent['reason'], rounds: number): void {
+    const delayMs = Math.ceil(rounds * this.#durationMs);
+    this.#run.tell({ type: 'wait', reason, delayMs, callId: block.id });
   }
 
   /**
@@ -341,6 +365,8 @@ export class ToolBatch {
     call.ended = true;
     call.stopTimer();
     const { startedAt } = call;
+    const durationMs = startedAt === undefined ? 0 : this.#run.seams.monotonic() - startedAt;
+    if (startedAt !== undefined) this.#durationMs += (durationMs - this.#durationMs) / 4;
     await this.#run.record({
       type: 'tool-end',
       turn: this.#turn,
@@ -348,7 +374,7 @@ export class ToolBatch {
       tool: call.block.name,
       outcome: end.outcome,
       content: end.content,
-      durationMs: startedAt === undefined ? 0 : this.#run.seams.monotonic() - startedAt,
+      durationMs,
     });
     return end;
   }

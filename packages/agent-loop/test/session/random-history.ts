@@ -194,6 +194,6 @@ class HistoryWriter {
   #add(entry: NewEntry): void {
     this.#at += this.dice(20) === 0 ? 400_000 : this.dice(900);
     const stamp = { runId: `run_${this.#run}`, agent: 'a', at: this.#at, seq: this.entries.length };
-    this.entries.push({ ...entry, ...stamp } as Entry);
+    this.entries.push({ ...entry, ...stamp });
   }
 }
