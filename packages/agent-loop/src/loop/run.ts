@@ -7,6 +7,7 @@ import { gatesKept } from './admission.ts';
 import { begin, hasEntered } from './begin.ts';
 import { awaitBackground, concludeBackground, endChildren, tellEnded } from '../children/run-children.ts';
 import type { RunState } from './run-state.ts';
+import { servedBlocks } from '../journal/sendable.ts';
 import { type Decision, decide } from './stop.ts';
 import { takeTurn, type Turn } from './turn.ts';
 
@@ -58,7 +59,7 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
     if (run.state.run?.closing) return closingEnd(run, taken);
     const { message } = taken.reply;
     pauses = message.stop_reason === 'pause_turn' ? pauses + 1 : 0;
-    const calls = message.content.filter((block) => block.type === 'tool_use').length;
+    const calls = servedBlocks(message.content).filter((block) => block.type === 'tool_use').length;
     const decision = decide({ stopReason: message.stop_reason, calls, pauses, maxPauses: limits.pauses });
     switch (decision.next) {
       case 'run-tools': {

@@ -108,6 +108,19 @@ export class ToolBatch {
     await this.#settled();
   }
 
+  /**
+   * Forgets all calls but these: the model that asked for the others declined before it had finished. What was started
+   * early is stopped, and its end belongs to nothing.
+   */
+  retain(calls: readonly { readonly id?: string }[]): void {
+    const kept = new Set(calls.map(({ id }) => id));
+    for (const call of this.#calls) {
+      if (kept.has(call.block.id)) continue;
+      call.abort.abort(new Error('the model that asked for this call declined'));
+      if (call.startedAt === undefined) call.ended = true;
+    }
+  }
+
   /** The reply was lost: stops what was started early and forgets it. */
   async discard(): Promise<void> {
     this.#closed = true;
@@ -161,7 +174,7 @@ export class ToolBatch {
   async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {
     const prepared = await call.prepared;
     if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
-    if (this.#over) return null;
+    if (this.#over || call.ended) return null;
     if (prepared.state === 'settled') return this.#end(call, prepared);
     const first = await (call.record
       ? decideInterrupted(this.#run, call.block, prepared, call.record, this.#context(call))
