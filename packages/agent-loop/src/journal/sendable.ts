@@ -34,7 +34,7 @@ export function sendable(message: Message, broken: ReadonlySet<string>): Content
 export function servedBlocks(content: Message['content']): Message['content'] {
   const boundary = content.findLastIndex(({ type }) => (type as string) === 'fallback');
   if (boundary < 0) return content;
-  const open = openServerCalls(content.slice(0, boundary) as readonly ContentBlockParam[]);
+  const open = openServerCalls(content.slice(0, boundary));
   return content.filter((block, index) => {
     if (index > boundary) return true;
     return block.type !== 'tool_use' && !('id' in block && open.has(block.id));

@@ -174,7 +174,7 @@ export class ToolBatch {
   async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {
     const prepared = await call.prepared;
     if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
-    if (this.#over || call.ended) return null;
+    if (call.ended || this.#over) return null;
     if (prepared.state === 'settled') return this.#end(call, prepared);
     const first = await (call.record
       ? decideInterrupted(this.#run, call.block, prepared, call.record, this.#context(call))
