@@ -72,7 +72,7 @@ async function firstFailure(folder: string, groups: readonly (readonly string[])
 }
 
 async function failuresOf(folder: string, tests: readonly string[]): Promise<string[]> {
-  const { code, out } = await run('pnpm', ['exec', 'vitest', 'run', ...tests], folder);
+  const { code, out } = await run('pnpm', ['exec', 'vitest', 'run', '--bail=1', ...tests], folder);
   if (code === 0) return [];
   // SIGTERM from outside says nothing of the fault: it must not count as noticed.
   if (code === 143) throw new Error('The tests were stopped from outside. Run the mutant again.');
