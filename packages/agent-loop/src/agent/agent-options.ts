@@ -82,7 +82,7 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
    * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
    */
   readonly cache?: CacheOption;
-  /** What the API leaves out of a long conversation: old tool results, or all but a summary. Default: nothing. */
+  /** What the API leaves out of a long conversation, which is nothing by default, and from where on prompts are counted. */
   readonly context?: ContextOption;
   /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
   readonly request?: Readonly<Record<string, unknown>>;
@@ -188,6 +188,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     pricing,
     budget: options.budget,
     cache: toCacheSettings(options.cache),
+    countFrom: options.context?.countFrom,
     route: options.route,
     seams,
     account: client ?? DEFAULT_ACCOUNT,

@@ -36,6 +36,8 @@ export interface AgentSpec {
   readonly seams: Seams;
   /** Stands for whoever pays: agents of one client share what is cached. Those without a client share one. */
   readonly account: object;
+  /** Prompt tokens from which a request may be counted before it is sent; false for never, undefined for the default. */
+  readonly countFrom: number | false | undefined;
   /** Chooses the model of runs that begin a conversation. */
   readonly route: Route | undefined;
   /** The client, made on first use where none was given. */

@@ -21,6 +21,13 @@ export interface ContextOption {
   readonly clearToolUsesAt?: number;
   /** How many of the latest calls keep their results. Default 3. */
   readonly keepToolUses?: number;
+  /**
+   * Prompt size in tokens, by the most that it can be, from which a request is counted before it is sent, where that
+   * decides something: whether it fits, nearly fills the context window, or is in a dearer price band. Counting is free and
+   * takes a round trip. `false`: never. Default: half of the context window, or the band.
+   * See https://platform.claude.com/docs/en/build-with-claude/token-counting
+   */
+  readonly countFrom?: number | false;
 }
 
 interface Given {
@@ -33,6 +40,7 @@ const FIELDS: readonly (keyof ContextOption)[] = [
   'instructions',
   'clearToolUsesAt',
   'keepToolUses',
+  'countFrom',
 ];
 /** Fields of a request that say the same, or do not go with it. */
 const RIVALS = ['context_management', 'compaction', 'thread'];
@@ -47,11 +55,12 @@ export function checkContext({ context, request = {} }: Given): void {
   if (typeof context !== 'object' || context === null || Array.isArray(context))
     throw new ConfigError('context', `must be an object, got ${shown(context)}.`);
   refuseUnknown('context', context, FIELDS);
-  const { compactAt, instructions, clearToolUsesAt, keepToolUses } = context;
-  if (compactAt === undefined && clearToolUsesAt === undefined)
+  const { compactAt, instructions, clearToolUsesAt, keepToolUses, countFrom } = context;
+  if (countFrom !== false) checkCount('context.countFrom', countFrom);
+  if (compactAt === undefined && clearToolUsesAt === undefined && countFrom === undefined)
     throw new ConfigError(
       'context',
-      'does nothing: give compactAt, clearToolUsesAt or both, in prompt tokens.',
+      'does nothing: give compactAt, clearToolUsesAt or countFrom, in prompt tokens.',
     );
   for (const field of ['compactAt', 'clearToolUsesAt', 'keepToolUses'] as const)
     if (!(field === 'keepToolUses' && keepToolUses === 0)) checkCount(`context.${field}`, context[field]);
@@ -95,7 +104,7 @@ export function contextParams({ context }: Given): Partial<RequestParams> {
       trigger: { type: 'input_tokens', value: compactAt },
       ...(instructions !== undefined && { instructions }),
     });
-  return { context_management: { edits } } as Partial<RequestParams>;
+  return edits.length === 0 ? {} : ({ context_management: { edits } } as Partial<RequestParams>);
 }
 
 /** The betas that it needs. */

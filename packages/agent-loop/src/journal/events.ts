@@ -223,22 +223,28 @@ export interface CompactionEvent extends EntryBase {
   readonly failed?: true;
 }
 /**
- * Something makes the run unusually dear. Told after the reply that shows it, once in a run for each cause. Not kept.
+ * Something makes the run unusually dear. Told before the request is sent, or after its reply where only that shows it:
+ * once for a request, and once in a run for each cause. Not kept.
  *
- * - `dear-reply`: it cost more than five times the median (`medianUsd`) of the run's earlier replies, of which there are
- *   three or more.
- * - `dear-band`: its prompt is so long that every token has a higher price.
- * - `window`: its prompt fills more than four fifths of the model's context window (`windowTokens`).
+ * - `dear-request`: its prompt alone will cost more (`usd`, an estimate) than five times the median (`medianUsd`) of what
+ *   earlier replies of the conversation did, of which there are three or more. Of its `promptTokens`, `cachedTokens` will
+ *   be read from the cache and `newTokens` have joined since; `miss` says why what was cached can not be read.
+ * - `dear-reply`: it did cost so much, which its request did not show.
+ * - `dear-band`: the prompt is so long that every token has a higher price.
+ * - `window`: the prompt fills more than four fifths of the model's context window (`windowTokens`).
  */
 export interface WarningEvent extends EventBase {
   readonly type: 'warning';
-  readonly cause: 'dear-reply' | 'dear-band' | 'window';
+  readonly cause: 'dear-request' | 'dear-reply' | 'dear-band' | 'window';
   readonly turn: number;
   /** The same in words. */
   readonly message: string;
   readonly usd?: number;
   readonly medianUsd?: number;
   readonly promptTokens?: number;
+  readonly cachedTokens?: number;
+  readonly newTokens?: number;
+  readonly miss?: string;
   readonly windowTokens?: number;
 }
 /** A subagent, or a named step of a script, is about to run in a session of its own. Kept before that session is touched. */

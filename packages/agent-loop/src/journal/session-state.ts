@@ -302,5 +302,6 @@ function isPause(stopReason: string | null): boolean {
 }
 
 function isRefused({ outcome, code }: RunEndEvent): boolean {
+  if (outcome === 'context-full') return true;
   return outcome === 'failed' && (code === 'invalid-request' || code === 'request-too-large');
 }

@@ -5,7 +5,7 @@ import { LostReply } from '../request/lost-reply.ts';
 import { callModel, type Reply } from '../request/model-call.ts';
 import type { ReplyListener } from '../request/reply-builder.ts';
 import { logLoss, logReply } from './call-log.ts';
-import { watchReply } from '../money/request-watch.ts';
+import { watchReply, watchRequest } from '../money/request-watch.ts';
 import { costOfLast, lossFields, priceFields } from '../money/reply-price.ts';
 import type { RunState } from './run-state.ts';
 import { ToolBatch } from '../tools/tool-batch.ts';
@@ -34,6 +34,7 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
     if (!admitted) return null;
     const { request, permit } = admitted;
     const batch = new ToolBatch(run, turn);
+    watchRequest(run, turn, request);
     try {
       await recordRequest(run, { turn, attempt, request }, permit);
     } catch (error) {
