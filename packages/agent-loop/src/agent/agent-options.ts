@@ -5,7 +5,13 @@ import type { AgentSpec } from './agent-spec.ts';
 import { type Limits, toLimits } from './limits.ts';
 import type { Client, Model, RequestParams, ToolParam } from '../api.ts';
 import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
-import { checkContext, contextBetas, type ContextOption, contextParams } from './context-option.ts';
+import {
+  autoCompaction,
+  checkContext,
+  contextBetas,
+  type ContextOption,
+  contextParams,
+} from './context-option.ts';
 import { checkClient, defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from '../money/budget.ts';
 import { ConfigError } from '../errors.ts';
@@ -188,6 +194,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     pricing,
     budget: options.budget,
     cache: toCacheSettings(options.cache),
+    autoCompaction: autoCompaction(options),
     countFrom: options.context?.countFrom,
     route: options.route,
     seams,
@@ -277,7 +284,7 @@ async function toParams(
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     ...(thinking && { thinking }),
     ...servingParams(options),
-    ...contextParams(options),
+    ...contextParams(options, maxTokens),
     ...(toolChoice && { tool_choice: toolChoice }),
     ...(system !== undefined && { system: system as string }),
     ...(tools.length > 0 && { tools }),

@@ -67,6 +67,8 @@ export class CacheLog {
   #images = false;
   /** The context after the last reply that tells it; null before the first. */
   last: LastContext | null = null;
+  /** That before it. */
+  before: LastContext | null = null;
 
   /** The request that is sent next, as it is built. */
   asking(params: RequestParams, marks: CacheMarks): void {
@@ -163,6 +165,7 @@ export class CacheLog {
     const ttl = ttlOf(request, usage, this.#prompt?.ttl);
     this.#prompt = { request, model, tokens: usage.input_tokens + cached, cached, ttl };
     const context = contextOf(usage);
+    this.before = this.last;
     if (context.prompt > 0) this.last = { ...context, bytes: request.bytes };
   }
 }

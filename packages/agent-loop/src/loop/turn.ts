@@ -5,6 +5,7 @@ import { LostReply } from '../request/lost-reply.ts';
 import { callModel, type Reply } from '../request/model-call.ts';
 import type { ReplyListener } from '../request/reply-builder.ts';
 import { logLoss, logReply } from './call-log.ts';
+import { planCompaction } from '../money/compaction-plan.ts';
 import { watchReply, watchRequest } from '../money/request-watch.ts';
 import { costOfLast, lossFields, priceFields } from '../money/reply-price.ts';
 import type { RunState } from './run-state.ts';
@@ -25,6 +26,8 @@ const MAX_DELAY_MS = 8000;
  * Returns null where the run was stopped meanwhile.
  */
 export async function takeTurn(run: RunState, turn: number): Promise<Turn | null> {
+  const planning = planCompaction(run, turn);
+  if (planning) await planning;
   for (let attempt = 1; ; attempt += 1) {
     const admitted = await askLeave(run, { turn, attempt }, ({ params }) =>
       callHook(run, 'beforeRequest', () =>
