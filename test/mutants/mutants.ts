@@ -363,11 +363,11 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: '2: a finished subagent is not run again',
   },
   {
-    id: 'end-not-kept-above',
+    id: 'lost-by-child-for-free',
     file: `${LOOP}/children/child-run.ts`,
-    find: 'if (!over) await keepEnd(parent, task, { ...opened, session, childRunId: run.runId }, ended, 0);',
-    replace: '',
-    breaks: '5: what a subagent spent before a crash is on the bill',
+    find: 'lostUsd: state.total.lostUsd,',
+    replace: 'lostUsd: 0,',
+    breaks: '5: what a subagent lost is on the bill',
   },
   {
     id: 'uncounted-children',
