@@ -14,7 +14,8 @@ import { runLogger } from '../agent/logger.ts';
 import { haltOfChild, type Parent } from '../children/parent.ts';
 import type { RunResult } from './result.ts';
 import { routed } from '../agent/route.ts';
-import { runLoop } from './run.ts';
+import { endPromptly, type PromptWork } from './prompt-end.ts';
+import { leftBehind, runLoop } from './run.ts';
 import { RunState } from './run-state.ts';
 import { prefixNews } from '../session/session-prefix.ts';
 import type { SessionState } from '../journal/session-state.ts';
@@ -58,6 +59,8 @@ export interface StartedRun<Output> {
   /** The runs that it has started. */
   readonly children: Children;
   readonly lineage: Lineage;
+  /** What it still has to keep once its result is there, because its store has not answered; undefined for the most part. */
+  readonly left: () => Promise<void> | undefined;
 }
 
 /** Starts a run at once. A run that was interrupted, or waits for approval, goes on under the id it had. */
@@ -70,6 +73,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const children = new Children();
   const lineage = new Lineage(spec.limits, start.parent?.lineage, state.children.startedBy(runId));
   let running: RunState | undefined;
+  let ending: PromptWork<RunResult<Output>> | undefined;
   const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
   const result = follow(start, halt, async () => {
     if (input !== null) checkInput(input);
@@ -77,12 +81,21 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     const chosen = await chosenFor(start, halt);
     const params = await prepared(chosen);
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
-    await start.after;
     const gates = start.gates ?? gatesOf(spec);
-    running = new RunState({ ...start, spec: chosen, gates, runId, halt, logger, params, children, lineage });
-    tellBegun();
-    if (spec.route && state.prefix) await keepChoice(running);
-    return runLoop(running, input) as Promise<RunResult<Output>>;
+    const parts = { ...start, spec: chosen, gates, runId, halt, logger, params, children, lineage };
+    const work = async (): Promise<RunResult<unknown>> => {
+      await start.after;
+      // Nobody waits for it any more.
+      if (ending?.left()) return leftBehind(new RunState(parts));
+      running = new RunState(parts);
+      tellBegun();
+      if (spec.route && state.prefix) await keepChoice(running);
+      return runLoop(running, input);
+    };
+    ending = endPromptly(halt, spec.seams, work() as Promise<RunResult<Output>>, () =>
+      leftBehind<Output>(running ?? new RunState(parts)),
+    );
+    return ending.result;
   });
   const over = (): void => tellBegun();
   result.then(over, over);
@@ -91,6 +104,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     result,
     children,
     lineage,
+    left: () => ending?.left(),
     stop: (reason) => halt.trip({ kind: 'stopped', reason }),
     park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
     async keep(entry) {
