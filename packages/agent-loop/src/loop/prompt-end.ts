@@ -3,6 +3,8 @@ import type { Seams } from '../seams.ts';
 
 /** How long what was stopped may take to end, in milliseconds: a part of the 100 that a stop may take. */
 const PROMPT_MS = 80;
+/** In a process that was busy for so long, answers may be there that nobody has looked at. */
+const LAST_LOOK_MS = 5;
 
 /** Said of an end that the journal has not taken. */
 export const UNKEPT =
@@ -29,17 +31,20 @@ export function endPromptly<T>(
   let left: Promise<void> | undefined;
   const result = new Promise<T>((resolve, reject) => {
     let cancel = (): void => {};
+    const giveUp = (): void => {
+      left = work.then(
+        () => {},
+        () => {},
+      );
+      try {
+        resolve(instead());
+      } catch (error) {
+        reject(error);
+      }
+    };
     const detach = halt.on(() => {
       cancel = seams.timer(PROMPT_MS, () => {
-        left = work.then(
-          () => {},
-          () => {},
-        );
-        try {
-          resolve(instead());
-        } catch (error) {
-          reject(error);
-        }
+        cancel = seams.timer(LAST_LOOK_MS, giveUp);
       });
     });
     const settled = (): void => {

@@ -154,12 +154,12 @@ describe('a store that never answers', () => {
     const session = await time.pass(openSession({ agent: limited, store: stuck.store, id: 's' }));
     stuck.begin();
     const result = await time.pass(session.run('Go.'));
-    expect([result.outcome, time.now()]).toEqual(['time-limit', 580]);
+    expect([result.outcome, time.now()]).toEqual(['time-limit', 585]);
     await expect(session.resume()).rejects.toThrow(/still waits for its store/);
     const next = session.stream('And now?');
     time.after(100, () => next.stop('enough'));
     const waited = await time.pass(next.result);
-    expect([waited.outcome, waited.turns, time.now()]).toEqual(['stopped', 0, 760]);
+    expect([waited.outcome, waited.turns, time.now()]).toEqual(['stopped', 0, 770]);
     stuck.letGo();
     await time.pass(session.close());
     expect(types(await entriesIn(stuck.plain, 's'))).not.toContain('reply');
