@@ -82,7 +82,20 @@ export function createAgent<const O extends Schema | undefined = undefined>(
     asTool: (given: AnySubagentOptions = {}) => asTool(spec, options, given),
   };
   specs.set(agent, spec);
+  given.set(agent, options);
   return agent;
+}
+
+const given = new WeakMap<object, AgentOptions<Schema | undefined>>();
+
+/** The checked options of an agent, with an output. Throws a ConfigError where it has one of its own. */
+export function specWithOutput(agent: Agent<unknown>, output: Schema): AgentSpec {
+  if (specOf(agent).output)
+    throw new ConfigError(
+      'output',
+      `of agent "${agent.name}" has no place here: it is given another one. Leave it out.`,
+    );
+  return toSpec({ ...given.get(agent), output } as AgentOptions<Schema>);
 }
 
 const specs = new WeakMap<object, AgentSpec>();

@@ -19,6 +19,36 @@ export async function begin(
   input: string | readonly ContentBlockParam[] | null,
 ): Promise<Turn | null> {
   const { state } = run;
+  const resumed = await enter(run, input);
+  const reply = resumed ? state.run?.unanswered : null;
+  if (!reply) return null;
+  const batch = new ToolBatch(run, reply.turn);
+  for (const block of state.openCalls()) {
+    const broken = reply.brokenCalls.includes(block.id) ? 'it was cut' : undefined;
+    batch.add(block, broken, state.callOf(block));
+  }
+  return { reply, batch };
+}
+
+const entered = new WeakMap<RunState, Promise<boolean>>();
+
+/** The first entries of a run, once: it may have begun before its model was chosen. Returns whether it is gone on with. */
+export function enter(run: RunState, input: string | readonly ContentBlockParam[] | null): Promise<boolean> {
+  let entering = entered.get(run);
+  if (!entering) entered.set(run, (entering = enterAnew(run, input)));
+  return entering;
+}
+
+/** Whether its first entries are there, or on their way. */
+export function hasEntered(run: RunState): boolean {
+  return entered.has(run);
+}
+
+async function enterAnew(
+  run: RunState,
+  input: string | readonly ContentBlockParam[] | null,
+): Promise<boolean> {
+  const { state } = run;
   const before = state.run;
   const resumed = before?.runId === run.runId;
   const unfinished = before?.ended === null;
@@ -28,14 +58,7 @@ export async function begin(
   if (before && (resumed || unfinished)) await recall(run, before, resumed);
   if (resumed) resumeBackground(run);
   if (input !== null) await run.record({ type: 'input', source: 'user', content: input });
-  const reply = resumed ? state.run?.unanswered : null;
-  if (!reply) return null;
-  const batch = new ToolBatch(run, reply.turn);
-  for (const block of state.openCalls()) {
-    const broken = reply.brokenCalls.includes(block.id) ? 'it was cut' : undefined;
-    batch.add(block, broken, state.callOf(block));
-  }
-  return { reply, batch };
+  return resumed;
 }
 
 /** What an earlier process has used and reserved for a run is counted before anything else is. */

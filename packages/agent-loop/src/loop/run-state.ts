@@ -51,7 +51,7 @@ export interface RunParts {
 
 /** The state of one run: what its entries fold into, and the ways to write, tell, wait and stop. */
 export class RunState implements Parent {
-  readonly spec: AgentSpec;
+  spec: AgentSpec;
   readonly runId: string;
   readonly seams: Seams;
   readonly halt: Halt;
@@ -75,8 +75,8 @@ export class RunState implements Parent {
   readonly limit: LimitFunction;
   /** Whether anybody listens to deltas. */
   readonly telling: boolean;
-  readonly #params: RequestParams;
-  readonly #caching: CachePlanner;
+  #params: RequestParams;
+  #caching: CachePlanner;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
   readonly #deciders = new Map<string, (decision: ApprovalEvent) => void>();
@@ -125,6 +125,13 @@ export class RunState implements Parent {
     const { compactAt } = this.state;
     const decides = compactAt !== null && this.spec.autoCompaction !== null;
     return decides ? compactingAt(this.#params, compactAt) : this.#params;
+  }
+
+  /** Goes on as an agent that differs in its model. Before the first request only. */
+  adopt(spec: AgentSpec, params: RequestParams): void {
+    this.spec = spec;
+    this.#params = params;
+    this.#caching = new CachePlanner({ spec, params, log: this.state.cache, lasts: this.lasts });
   }
 
   /** Model calls of the conversation so far, in earlier runs too. */
