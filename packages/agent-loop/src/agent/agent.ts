@@ -6,7 +6,7 @@ import type { ContentBlockParam, MessageParam, Model, RequestParams } from '../a
 import { countTokens } from '../money/count-tokens.ts';
 import { ConfigError, RunError } from '../errors.ts';
 import type { AgentEvent } from '../journal/events.ts';
-import { fleetingJournal } from '../journal/journal.ts';
+import { FleetingJournal } from '../journal/journal.ts';
 import { lostByApi } from '../request/lost-reply.ts';
 import { checkList, checkOptions, checkSignal, shown } from '../option-checks.ts';
 import type { RunResult } from '../loop/result.ts';
@@ -125,7 +125,7 @@ function start<Output>(
   const state = new SessionState();
   return startRun<Output>({
     spec: model === undefined ? spec : withModel(spec, model),
-    journal: fleetingJournal(),
+    journal: new FleetingJournal(),
     state,
     sessionId: null,
     input,

@@ -66,7 +66,7 @@ async function recall(run: RunState, record: RunRecord, resumed: boolean): Promi
   const { runId, spend } = record;
   const ofChildren = (): Promise<Spend> => spendOfUnfinished(run.store, run.state, spend, runId);
   for (const gate of run.gates)
-    await gate.recall?.({ runId, spend, resumed, inherited: run.inherited.has(gate), ofChildren });
+    await gate.recall?.({ runId, spend, resumed, inherited: run.inherited.includes(gate), ofChildren });
 }
 
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */
