@@ -66,7 +66,6 @@ export class ToolBatch {
     this.#calls.push(call);
     call.done = this.#process(call).finally(() => {
       call.over = true;
-      call.leave();
       this.#concludeWaiting();
     });
     // `done` is awaited by run(), refuse() or discard(); until then a failure must not count as unhandled.
@@ -184,15 +183,12 @@ export class ToolBatch {
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
     if (!(await this.#admit(call))) return { state: 'held' };
-    // What only waits takes none: a place that it held could be the one that its own tools need.
-    if (!delegationOf(decided.tool)) {
-      const { slots, halt } = this.#run;
-      if (slots.ahead > 0) this.#tellWait(call, 'concurrency', slots.ahead);
-      const leave = await slots.take(halt);
-      if (!leave) return null;
-      call.leave = leave;
-    }
-    return this.#start(call, decided);
+    // It only waits: a slot that it held could be the one that its own tools need.
+    if (delegationOf(decided.tool)) return this.#start(call, decided);
+    const { limit } = this.#run;
+    const rounds = Math.floor((limit.activeCount + limit.pendingCount) / limit.concurrency);
+    if (rounds > 0) this.#tellWait(call, 'concurrency', rounds);
+    return limit(() => this.#start(call, decided));
   }
 
   /** Waits for a decision as long as other calls go on: one that comes meanwhile is carried out by this run. */
