@@ -76,10 +76,11 @@ function check(
   const messages = asArray(body['messages']).map(messageFacts);
   const problem = strict ? checkRequest(body, { model, version, betas, endpoint, messages }) : undefined;
   if (problem !== undefined) return refusal(problem);
-  return finish(state, exchange, { body, model, messages, strict });
+  return finish(state, exchange, { endpoint, body, model, messages, strict });
 }
 
 interface Checked {
+  readonly endpoint: RequestContext['endpoint'];
   readonly body: JsonObject;
   readonly model: ModelSpec;
   readonly messages: readonly MessageFacts[];
@@ -89,7 +90,7 @@ interface Checked {
 function finish(
   state: EmulatorState,
   exchange: Exchange,
-  { body, model, messages, strict }: Checked,
+  { endpoint, body, model, messages, strict }: Checked,
 ): Prepared | ErrorSpec {
   const turns = turnsOf(messages);
   const mode = state.options.preservedThinking ?? 'new-organisation';
@@ -97,7 +98,8 @@ function finish(
   const problem = strict ? (checkConversation(messages, turns, model) ?? binding.check()) : undefined;
   if (problem !== undefined) return refusal(problem);
   const prompt = layOut(body, messages, model);
-  if (strict && prompt.tokens > model.maxInputTokens) {
+  // What is too long to be sent can be counted all the same.
+  if (strict && endpoint === 'messages' && prompt.tokens > model.maxInputTokens) {
     return refusal(`prompt is too long: ${prompt.tokens} tokens > ${model.maxInputTokens} maximum`);
   }
   const workspace = apiKeyOf(exchange.incoming.headers) ?? '';

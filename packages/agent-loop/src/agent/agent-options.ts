@@ -5,7 +5,13 @@ import type { AgentSpec } from './agent-spec.ts';
 import { type Limits, toLimits } from './limits.ts';
 import type { Client, Model, RequestParams, ToolParam } from '../api.ts';
 import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
-import { checkContext, contextBetas, type ContextOption, contextParams } from './context-option.ts';
+import {
+  autoCompaction,
+  checkContext,
+  contextBetas,
+  type ContextOption,
+  contextParams,
+} from './context-option.ts';
 import { checkClient, defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from '../money/budget.ts';
 import { ConfigError } from '../errors.ts';
@@ -82,7 +88,7 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
    * and for how long. Markers in `system`, `tools` and `request` stay, and count. Default `'auto'`.
    */
   readonly cache?: CacheOption;
-  /** What the API leaves out of a long conversation: old tool results, or all but a summary. Default: nothing. */
+  /** What the API leaves out of a long conversation, which is nothing by default, and from where on prompts are counted. */
   readonly context?: ContextOption;
   /** Any other field of a Messages request, such as `metadata`, `stop_sequences`, `service_tier` or `inference_geo`. */
   readonly request?: Readonly<Record<string, unknown>>;
@@ -188,6 +194,8 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
     pricing,
     budget: options.budget,
     cache: toCacheSettings(options.cache),
+    autoCompaction: autoCompaction(options),
+    countFrom: options.context?.countFrom,
     route: options.route,
     seams,
     account: client ?? DEFAULT_ACCOUNT,
@@ -276,7 +284,7 @@ async function toParams(
     ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     ...(thinking && { thinking }),
     ...servingParams(options),
-    ...contextParams(options),
+    ...contextParams(options, maxTokens),
     ...(toolChoice && { tool_choice: toolChoice }),
     ...(system !== undefined && { system: system as string }),
     ...(tools.length > 0 && { tools }),

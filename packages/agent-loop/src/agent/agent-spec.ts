@@ -2,6 +2,7 @@ import type { Limits } from './limits.ts';
 import type { Logger, LoggerOptions } from 'pino';
 import type { Gate } from '../loop/admission.ts';
 import type { Budget } from '../money/budget.ts';
+import type { AutoCompaction } from '../money/compaction-plan.ts';
 import type { Client, Model, RequestParams } from '../api.ts';
 import type { CacheSettings } from '../cache/cache-option.ts';
 import type { CompiledSchema } from '../tools/schema.ts';
@@ -36,6 +37,10 @@ export interface AgentSpec {
   readonly seams: Seams;
   /** Stands for whoever pays: agents of one client share what is cached. Those without a client share one. */
   readonly account: object;
+  /** What `compactAt: 'auto'` decides by; null where it was not asked for. */
+  readonly autoCompaction: AutoCompaction | null;
+  /** Prompt tokens from which a request may be counted before it is sent; false for never, undefined for the default. */
+  readonly countFrom: number | false | undefined;
   /** Chooses the model of runs that begin a conversation. */
   readonly route: Route | undefined;
   /** The client, made on first use where none was given. */

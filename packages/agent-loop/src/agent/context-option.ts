@@ -1,5 +1,7 @@
 import type { RequestParams } from '../api.ts';
+import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
 import { ConfigError } from '../errors.ts';
+import { type AutoCompaction, isCompacted, latestCompaction } from '../money/compaction-plan.ts';
 import { checkCount, refuseUnknown, shown } from '../option-checks.ts';
 
 /**
@@ -9,9 +11,10 @@ import { checkCount, refuseUnknown, shown } from '../option-checks.ts';
 export interface ContextOption {
   /**
    * Prompt size in tokens from which the API writes a summary and goes on with it in place of what came before. At least
-   * 50,000. Default: never. See https://platform.claude.com/docs/en/build-with-claude/compaction
+   * 50,000. `'auto'`: from where it pays, and in any case before the context window is full. Default: never.
+   * See https://platform.claude.com/docs/en/build-with-claude/compaction
    */
-  readonly compactAt?: number;
+  readonly compactAt?: number | 'auto';
   /** What the summary is to keep. Default: the API's own instructions. */
   readonly instructions?: string;
   /**
@@ -21,9 +24,18 @@ export interface ContextOption {
   readonly clearToolUsesAt?: number;
   /** How many of the latest calls keep their results. Default 3. */
   readonly keepToolUses?: number;
+  /**
+   * Prompt size in tokens, by the most that it can be, from which a request is counted before it is sent, where that
+   * decides something: whether it fits, nearly fills the context window, or is in a dearer price band. Counting is free and
+   * takes a round trip. `false`: never. Default: half of the context window, or the band.
+   * See https://platform.claude.com/docs/en/build-with-claude/token-counting
+   */
+  readonly countFrom?: number | false;
 }
 
 interface Given {
+  readonly model?: string;
+  readonly cache?: CacheOption;
   readonly context?: ContextOption;
   readonly request?: Readonly<Record<string, unknown>>;
 }
@@ -33,6 +45,7 @@ const FIELDS: readonly (keyof ContextOption)[] = [
   'instructions',
   'clearToolUsesAt',
   'keepToolUses',
+  'countFrom',
 ];
 /** Fields of a request that say the same, or do not go with it. */
 const RIVALS = ['context_management', 'compaction', 'thread'];
@@ -42,25 +55,28 @@ const LEAST_COMPACT_AT = 50_000;
 const KEPT_TOOL_USES = 3;
 
 /** Throws a ConfigError for what the API would refuse, and for what would be without effect. */
-export function checkContext({ context, request = {} }: Given): void {
+export function checkContext({ model = '', context, request = {} }: Given): void {
   if (context === undefined) return;
   if (typeof context !== 'object' || context === null || Array.isArray(context))
     throw new ConfigError('context', `must be an object, got ${shown(context)}.`);
   refuseUnknown('context', context, FIELDS);
-  const { compactAt, instructions, clearToolUsesAt, keepToolUses } = context;
-  if (compactAt === undefined && clearToolUsesAt === undefined)
+  const { compactAt, instructions, clearToolUsesAt, keepToolUses, countFrom } = context;
+  if (countFrom !== false) checkCount('context.countFrom', countFrom);
+  if (compactAt === undefined && clearToolUsesAt === undefined && countFrom === undefined)
     throw new ConfigError(
       'context',
-      'does nothing: give compactAt, clearToolUsesAt or both, in prompt tokens.',
+      'does nothing: give compactAt, clearToolUsesAt or countFrom, in prompt tokens.',
     );
-  for (const field of ['compactAt', 'clearToolUsesAt', 'keepToolUses'] as const)
-    if (!(field === 'keepToolUses' && keepToolUses === 0)) checkCount(`context.${field}`, context[field]);
-  if (compactAt !== undefined && compactAt < LEAST_COMPACT_AT)
+  checkCount('context.clearToolUsesAt', clearToolUsesAt);
+  if (keepToolUses !== 0) checkCount('context.keepToolUses', keepToolUses);
+  if (compactAt === 'auto') checkAuto(model);
+  else checkCount('context.compactAt', compactAt);
+  if (typeof compactAt === 'number' && compactAt < LEAST_COMPACT_AT)
     throw new ConfigError('context.compactAt', `must be at least 50,000 tokens, got ${compactAt}.`);
   checkInstructions(instructions, compactAt);
   if (keepToolUses !== undefined && clearToolUsesAt === undefined)
     throw new ConfigError('context.keepToolUses', 'does nothing without clearToolUsesAt.');
-  if (compactAt !== undefined && clearToolUsesAt !== undefined && clearToolUsesAt >= compactAt)
+  if (typeof compactAt === 'number' && clearToolUsesAt !== undefined && clearToolUsesAt >= compactAt)
     throw new ConfigError(
       'context.clearToolUsesAt',
       `must be below compactAt (${compactAt}), or nothing is left to clear; got ${clearToolUsesAt}.`,
@@ -70,7 +86,12 @@ export function checkContext({ context, request = {} }: Given): void {
     throw new ConfigError('context', `does not go together with request.${rival}. Give one of them.`);
 }
 
-function checkInstructions(instructions: unknown, compactAt: number | undefined): void {
+function checkAuto(model: string): void {
+  if (!isCompacted(model))
+    throw new ConfigError('context.compactAt', `is nothing that the API has for the model "${model}".`);
+}
+
+function checkInstructions(instructions: unknown, compactAt: number | 'auto' | undefined): void {
   if (instructions === undefined) return;
   if (typeof instructions !== 'string' || instructions.trim() === '')
     throw new ConfigError('context.instructions', `must be a text, got ${shown(instructions)}.`);
@@ -79,7 +100,8 @@ function checkInstructions(instructions: unknown, compactAt: number | undefined)
 }
 
 /** The field of a request that the option is sent as. Tool results are cleared first: that is the cheaper of the two. */
-export function contextParams({ context }: Given): Partial<RequestParams> {
+export function contextParams(given: Given, maxTokens: number): Partial<RequestParams> {
+  const { model = '', context } = given;
   if (context === undefined) return {};
   const { compactAt, instructions, clearToolUsesAt, keepToolUses = KEPT_TOOL_USES } = context;
   const edits: object[] = [];
@@ -92,10 +114,26 @@ export function contextParams({ context }: Given): Partial<RequestParams> {
   if (compactAt !== undefined)
     edits.push({
       type: COMPACT.type,
-      trigger: { type: 'input_tokens', value: compactAt },
+      trigger: {
+        type: 'input_tokens',
+        value: compactAt === 'auto' ? latestCompaction(model, maxTokens, leastOf(context)) : compactAt,
+      },
       ...(instructions !== undefined && { instructions }),
     });
-  return { context_management: { edits } } as Partial<RequestParams>;
+  return edits.length === 0 ? {} : ({ context_management: { edits } } as Partial<RequestParams>);
+}
+
+/** The lowest threshold: tool results are cleared before. */
+function leastOf({ clearToolUsesAt = 0 }: ContextOption): number {
+  return Math.max(LEAST_COMPACT_AT, clearToolUsesAt + 1);
+}
+
+/** What `'auto'` decides by; null where it was not asked for. */
+export function autoCompaction({ context, cache }: Given): AutoCompaction | null {
+  if (context?.compactAt !== 'auto') return null;
+  const { places } = toCacheSettings(cache);
+  const ttl = places?.messages;
+  return { least: leastOf(context), cache: !places || ttl === false ? 'off' : (ttl ?? '5m') };
 }
 
 /** The betas that it needs. */

@@ -2,6 +2,7 @@ import type { AgentSpec } from './agent-spec.ts';
 import type { RunInput } from './agent.ts';
 import type { Awaitable, Model, RequestParams } from '../api.ts';
 import { ConfigError, messageOf, RunError } from '../errors.ts';
+import { compactingFor } from '../money/compaction-plan.ts';
 import { checkFunction, checkPositive, refuseUnknown, shown } from '../option-checks.ts';
 
 /** What a route chooses by. */
@@ -105,7 +106,7 @@ export function withModel(spec: AgentSpec, model: string): AgentSpec {
     model,
     route: undefined,
     // The same object for every request, as the agent's own.
-    params: async () => (params ??= { ...(await spec.params()), model }),
+    params: async () => (params ??= compactingFor(spec, { ...(await spec.params()), model })),
   });
   made.set(model, own);
   return own;

@@ -1,10 +1,11 @@
 import type { Message, MessageParam, ReplyUsage, RequestParams } from '../api.ts';
 import { gapOf, Habit } from './cache-habit.ts';
 import type { CacheMarks } from './cache-marks.ts';
-import { type CacheMiss, whyMissed } from './cache-miss.ts';
+import { type CacheMiss, changedPart, whyMissed } from './cache-miss.ts';
 import type { CacheTtl } from './cache-option.ts';
 import { CachePlaces } from './cache-places.ts';
 import type { Entry, ReplyEvent, RequestEvent } from '../journal/events.ts';
+import { contextOf } from '../money/usage.ts';
 
 /** A request as far as the cache is concerned. */
 export interface CachedRequest {
@@ -30,6 +31,21 @@ interface CachedPrompt {
   readonly ttl: CacheTtl;
 }
 
+/** The context after a reply, in tokens: what its prompt had, and what it added. `bytes` is the size of its request. */
+export interface LastContext {
+  readonly prompt: number;
+  readonly output: number;
+  readonly bytes: number;
+}
+
+/** What the cache will probably do for a request. */
+export interface CacheOutlook {
+  /** Tokens that were cached. */
+  readonly held: number;
+  /** Why they can not be read any more; null where they can. */
+  readonly lost: CacheMiss | null;
+}
+
 /** How the cache served a reply. */
 export interface CacheFacts {
   /** Tokens written to the cache, and read from it. */
@@ -49,6 +65,10 @@ export class CacheLog {
   #prompt: CachedPrompt | null = null;
   #rewritten = false;
   #images = false;
+  /** The context after the last reply that tells it; null before the first. */
+  last: LastContext | null = null;
+  /** That before it. */
+  before: LastContext | null = null;
 
   /** The request that is sent next, as it is built. */
   asking(params: RequestParams, marks: CacheMarks): void {
@@ -75,6 +95,18 @@ export class CacheLog {
     const tokens = Math.max(last.tokens + (bytes - last.request.bytes) * perByte, 1);
     const isGone = this.#rewritten || now - last.request.at > lifetimeMs(last.ttl);
     return { tokens, cached: isGone ? 0 : Math.min(last.cached, tokens) };
+  }
+
+  /** What can be read from the cache by the request that was built last. */
+  outlook(model: string, now: number): CacheOutlook {
+    const before = this.#prompt;
+    if (!before || before.cached === 0) return { held: 0, lost: null };
+    const { params = null } = this.#next ?? {};
+    const request = { params, rewritten: this.#rewritten, images: this.#images };
+    const asked = before.request.params?.model ?? model;
+    const changed = changedPart({ request: before.request, model: asked }, request, model);
+    const isExpired = now - before.request.at > lifetimeMs(before.ttl);
+    return { held: before.cached, lost: changed ?? (isExpired ? 'expired' : null) };
   }
 
   /** Folds one entry. */
@@ -132,6 +164,9 @@ export class CacheLog {
     const cached = written + read;
     const ttl = ttlOf(request, usage, this.#prompt?.ttl);
     this.#prompt = { request, model, tokens: usage.input_tokens + cached, cached, ttl };
+    const context = contextOf(usage);
+    this.before = this.last;
+    if (context.prompt > 0) this.last = { ...context, bytes: request.bytes };
   }
 }
 

@@ -54,9 +54,13 @@ export function whyMissed({ before, request, model, tokens, written, edited }: M
   return before ? (changed ?? 'not-marked') : 'first-request';
 }
 
-function changedPart(
-  { request: { params: old, images }, model: oldModel }: NonNullable<Missed['before']>,
-  request: CachedRequest,
+/** The first part of the prefix that is not what it was with the request before. */
+export function changedPart(
+  {
+    request: { params: old, images },
+    model: oldModel,
+  }: Pick<NonNullable<Missed['before']>, 'request' | 'model'>,
+  request: Pick<CachedRequest, 'params' | 'rewritten' | 'images'>,
   model: string,
 ): CacheMiss | null {
   const { params } = request;

@@ -18,13 +18,25 @@ interface Prefix {
   warmUntil: number;
   /** The request that writes it, while nothing of its reply has come. */
   writing: PromiseWithResolvers<void> | null;
+  /** When that was let go. */
+  writingSince: number;
   /** Whether the server did not cache it. */
   uncached: boolean;
 }
 
+/** From a request to the beginning of its reply, before any has begun. */
+const FIRST_LEAD_MS = 2000;
+
 const PASS: Permit = { settle() {}, lose() {}, release() {} };
 
-const clients = new WeakMap<object, Map<string, Prefix>>();
+/** What is known of a client. */
+interface Client {
+  readonly prefixes: Map<string, Prefix>;
+  /** How long writing a prefix took of late. */
+  leadMs: number;
+}
+
+const clients = new WeakMap<object, Client>();
 
 /**
  * Has the first of several requests with one prefix write it to the cache, and the others wait until its reply begins:
@@ -56,12 +68,17 @@ function headTtl({ spec, params }: RunState, { request }: Candidate): CacheTtl |
 function lead(run: RunState, prefix: Prefix, ttl: CacheTtl): Permit {
   const writing = Promise.withResolvers<void>();
   prefix.writing = writing;
+  prefix.writingSince = run.seams.monotonic();
   const stop = (): void => {
     if (prefix.writing === writing) prefix.writing = null;
     writing.resolve();
   };
   const begun = (): void => {
-    if (prefix.writing === writing) keepWarm(run, prefix, ttl);
+    if (prefix.writing === writing) {
+      const client = clientOf(run);
+      client.leadMs += (run.seams.monotonic() - prefix.writingSince - client.leadMs) / 4;
+      keepWarm(run, prefix, ttl);
+    }
     stop();
   };
   return {
@@ -78,7 +95,10 @@ function lead(run: RunState, prefix: Prefix, ttl: CacheTtl): Permit {
 
 /** Waits for the one that writes. Where that fails, the first that notices writes instead. */
 async function follow(run: RunState, prefix: Prefix, ttl: CacheTtl): Promise<Permit> {
-  const until = run.seams.monotonic() + PATIENCE_MS;
+  const now = run.seams.monotonic();
+  const until = now + PATIENCE_MS;
+  const left = clientOf(run).leadMs - (now - prefix.writingSince);
+  run.tell({ type: 'wait', reason: 'cache', delayMs: Math.ceil(Math.max(0, Math.min(left, PATIENCE_MS))) });
   while (prefix.writing) {
     const left = until - run.seams.monotonic();
     if (left <= 0 || run.halt.reason) return PASS;
@@ -101,13 +121,19 @@ function keepWarm(run: RunState, prefix: Prefix, ttl: CacheTtl): void {
   prefix.warmUntil = Math.max(prefix.warmUntil, run.seams.monotonic() + lifetimeMs(ttl) - MARGIN_MS);
 }
 
-function prefixOf({ spec, params }: RunState): Prefix {
-  let prefixes = clients.get(spec.account);
-  if (!prefixes) clients.set(spec.account, (prefixes = new Map()));
-  const key = keyOf(params);
+function clientOf({ spec }: RunState): Client {
+  let client = clients.get(spec.account);
+  if (!client) clients.set(spec.account, (client = { prefixes: new Map(), leadMs: FIRST_LEAD_MS }));
+  return client;
+}
+
+function prefixOf(run: RunState): Prefix {
+  const { prefixes } = clientOf(run);
+  const key = keyOf(run.params);
   let prefix = prefixes.get(key);
   if (!prefix) {
-    prefixes.set(key, (prefix = { warmUntil: -Infinity, writing: null, uncached: false }));
+    prefix = { warmUntil: -Infinity, writing: null, writingSince: 0, uncached: false };
+    prefixes.set(key, prefix);
     const [oldest] = prefixes.keys();
     if (prefixes.size > MOST_PREFIXES && oldest !== undefined) prefixes.delete(oldest);
   }

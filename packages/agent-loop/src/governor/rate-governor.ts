@@ -33,8 +33,6 @@ export interface Lane {
 
 /** Lanes that nobody used for this long are forgotten: by then their buckets are full again. */
 const IDLE_MS = 600_000;
-/** A shorter wait is not worth telling. */
-const TOLD_MS = 100;
 
 /**
  * The governor at work. Whatever happens (a request comes, ends or fails, a timer fires) ends in `pump`, which lets go what
@@ -200,7 +198,7 @@ export class RateGovernor implements Gate {
   #tellWait(rates: RateLane<Queued>, waiter: Queued, now: number): void {
     if (!waiter.run.telling || !waiter.waits) return;
     const { reason, delayMs } = rates.estimate(now, this.#concurrency);
-    if (delayMs >= TOLD_MS) waiter.run.tell({ type: 'wait', reason, delayMs });
+    waiter.run.tell({ type: 'wait', reason, delayMs });
   }
 
   /** What goes next, or when to look again: Infinity where only the end of a request can change anything. */

@@ -116,7 +116,8 @@ export class RateLane<T extends { readonly needs: RateNeeds }> {
       [slots < concurrency ? 'overloaded' : 'concurrency', rounds * this.#durationMs],
       ['spread', this.#nextAt - now + this.#shareOf(this.#queued) * this.#spreadMs],
     ];
-    const [reason, delayMs] = waits.reduce((most, wait) => (wait[1] > most[1] ? wait : most));
+    const others = ['concurrency', 0] as const;
+    const [reason, delayMs] = waits.reduce((most, wait) => (wait[1] > most[1] ? wait : most), others);
     return { reason, delayMs: Math.max(0, Math.ceil(delayMs)) };
   }
 

@@ -196,24 +196,41 @@ export interface RetryEvent extends EventBase {
   readonly reason: string;
 }
 /**
- * The run waits before it goes on. Not kept.
+ * The run, a call of it or a step of a script waits before it goes on. Told as the wait begins, however short it will be,
+ * and only where it can not go on at once. Not kept.
  *
  * - `retry`: something failed and is tried again.
  * - `rate-limit`: a limit is used up, or the server said to wait. `overloaded`: the server has too much to do.
- * - Of a governor also `concurrency`: as many requests are under way as may be; `spread`: a burst is spread out;
- *   `first-answer`: the answer to a first request tells the limits.
+ * - `concurrency`: as many are under way as may be: requests of a governor, calls of a run, steps of a script.
+ * - `conflict`: an earlier call uses what this one would.
+ * - `budget`: others have reserved what is left of a budget; what they do not use comes back.
+ * - `cache`: another request is just writing the prefix that this one is to read.
+ * - Of a governor also `spread`: a burst is spread out; `first-answer`: the answer to a first request tells the limits.
  */
 export interface WaitEvent extends EventBase {
   readonly type: 'wait';
-  readonly reason: 'retry' | 'rate-limit' | 'overloaded' | 'concurrency' | 'spread' | 'first-answer';
-  /** How long, in milliseconds, as far as it is known: a governor estimates. */
+  readonly reason:
+    | 'retry'
+    | 'rate-limit'
+    | 'overloaded'
+    | 'concurrency'
+    | 'conflict'
+    | 'budget'
+    | 'cache'
+    | 'spread'
+    | 'first-answer';
+  /** How long, in milliseconds: as the server said, or by how long such waits took so far. */
   readonly delayMs: number;
+  /** The call that waits, where it is one. */
+  readonly callId?: string;
+  /** The step that waits, where it is one of a script. */
+  readonly path?: string;
 }
 /** The server went on with a summary in place of what came before. The sizes, in tokens, are there where the reply tells them. */
 export interface CompactionEvent extends EntryBase {
   readonly type: 'compaction';
   readonly turn: number;
-  /** The prompt that was summed up. */
+  /** The context that was summed up, at least. */
   readonly fromTokens?: number;
   /** The prompt that the reply was made from. */
   readonly toTokens?: number;
@@ -223,22 +240,46 @@ export interface CompactionEvent extends EntryBase {
   readonly failed?: true;
 }
 /**
- * Something makes the run unusually dear. Told after the reply that shows it, once in a run for each cause. Not kept.
+ * With `context: { compactAt: 'auto' }`: from here on the API compacts prompts of `compactAt` tokens and more, because a
+ * summary pays. It costs `onceUsd`, and makes every further turn `perTurnUsd` cheaper, so it has paid for itself after
+ * `paysAfter` turns; `likelyTurns` are expected, as many as there have been or as can follow.
+ */
+export interface CompactionPlanEvent extends EntryBase {
+  readonly type: 'compaction-plan';
+  readonly turn: number;
+  readonly compactAt: number;
+  /** The last prompt, and what it will be after a compaction: tools, system prompt and a summary of about `summaryTokens`. */
+  readonly promptTokens: number;
+  readonly toTokens: number;
+  readonly summaryTokens: number;
+  readonly onceUsd: number;
+  readonly perTurnUsd: number;
+  readonly paysAfter: number;
+  readonly likelyTurns: number;
+}
+/**
+ * Something makes the run unusually dear. Told before the request is sent, or after its reply where only that shows it:
+ * once for a request, and once in a run for each cause. Not kept.
  *
- * - `dear-reply`: it cost more than five times the median (`medianUsd`) of the run's earlier replies, of which there are
- *   three or more.
- * - `dear-band`: its prompt is so long that every token has a higher price.
- * - `window`: its prompt fills more than four fifths of the model's context window (`windowTokens`).
+ * - `dear-request`: its prompt alone will cost more (`usd`, an estimate) than five times the median (`medianUsd`) of what
+ *   earlier replies of the conversation did, of which there are three or more. Of its `promptTokens`, `cachedTokens` will
+ *   be read from the cache and `newTokens` have joined since; `miss` says why what was cached can not be read.
+ * - `dear-reply`: it did cost so much, which its request did not show.
+ * - `dear-band`: the prompt is so long that every token has a higher price.
+ * - `window`: the prompt fills more than four fifths of the model's context window (`windowTokens`).
  */
 export interface WarningEvent extends EventBase {
   readonly type: 'warning';
-  readonly cause: 'dear-reply' | 'dear-band' | 'window';
+  readonly cause: 'dear-request' | 'dear-reply' | 'dear-band' | 'window';
   readonly turn: number;
   /** The same in words. */
   readonly message: string;
   readonly usd?: number;
   readonly medianUsd?: number;
   readonly promptTokens?: number;
+  readonly cachedTokens?: number;
+  readonly newTokens?: number;
+  readonly miss?: string;
   readonly windowTokens?: number;
 }
 /** A subagent, or a named step of a script, is about to run in a session of its own. Kept before that session is touched. */
@@ -345,6 +386,7 @@ export type Entry =
   | ApprovalRequestEvent
   | ApprovalEvent
   | CompactionEvent
+  | CompactionPlanEvent
   | ChildStartEvent
   | ChildEndEvent
   | SessionStartEvent

@@ -15,6 +15,7 @@ import type {
 } from './events.ts';
 import { RequestBody } from '../request/request-body.ts';
 import type { Outcome } from '../loop/result.ts';
+import { compactingAt } from '../money/compaction-plan.ts';
 import { RunSpend } from '../money/run-spend.ts';
 import { ScriptState } from '../team/script-state.ts';
 import { Tally } from '../money/tally.ts';
@@ -79,6 +80,8 @@ export class SessionState {
   run: RunRecord | null = null;
   /** Of the first entry, or of the latest change. */
   prefix: { readonly model: string; readonly fingerprint: string } | null = null;
+  /** The prompt size, in tokens, from which the API compacts, where that was decided on the way. */
+  compactAt: number | null = null;
   /** What every request holds beside its messages, as last kept. */
   settings: SettingsEvent | null = null;
   /** The runs it has started. */
@@ -193,6 +196,16 @@ export class SessionState {
       case 'session-start':
       case 'prefix-change':
         this.prefix = entry;
+        // What was decided for another model, or another prompt, is decided anew.
+        this.compactAt = null;
+        break;
+      case 'compaction-plan':
+        this.compactAt = entry.compactAt;
+        if (this.settings)
+          this.settings = {
+            ...this.settings,
+            params: compactingAt(this.settings.params, entry.compactAt),
+          };
         break;
       case 'settings':
         this.settings = entry;
@@ -302,5 +315,6 @@ function isPause(stopReason: string | null): boolean {
 }
 
 function isRefused({ outcome, code }: RunEndEvent): boolean {
+  if (outcome === 'context-full') return true;
   return outcome === 'failed' && (code === 'invalid-request' || code === 'request-too-large');
 }

@@ -99,6 +99,7 @@ export class Transcript {
       case 'approval-request':
       case 'approval':
       case 'compaction':
+      case 'compaction-plan':
       case 'child-start':
       case 'child-end':
       case 'script-start':

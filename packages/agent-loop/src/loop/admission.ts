@@ -50,6 +50,8 @@ export interface Refusal {
   readonly fitsClosing?: number;
   /** Resolves when the same request may be asked for again. */
   readonly later?: Promise<void>;
+  /** In how many milliseconds that will probably be. Left out where it may be asked for at once. */
+  readonly laterMs?: number;
 }
 
 /** What a request passes before it is recorded and sent: a budget that reserves its worst case, a governor that makes it wait. */
@@ -79,9 +81,14 @@ export interface LeftBehind {
  * when to ask again, all are asked again then: nothing is held while waiting, so nobody can wait for each other.
  */
 export async function admit(run: RunState, candidate: Candidate): Promise<Permit | Refusal | null> {
+  let told = false;
   for (;;) {
     const answer = await askAll(run, candidate);
     if (!answer || !isRefusal(answer) || !answer.later) return answer;
+    if (!told && answer.laterMs !== undefined) {
+      told = true;
+      run.tell({ type: 'wait', reason: 'budget', delayMs: answer.laterMs });
+    }
     await run.halt.race(answer.later);
     if (run.halt.reason) return null;
   }

@@ -17,7 +17,7 @@ interface Iteration {
  * What a reply tells of a compaction, the last one where there were several; null where there was none. The sizes are
  * those of its passes: the one that wrote the summary, and the one that went on with it.
  */
-function compactionIn({ content, stop_reason, usage }: Message): Facts | null {
+function compactionIn({ content, stop_reason, usage }: Message, before: number): Facts | null {
   const blocks = (content as readonly { readonly type: string; readonly content?: unknown }[]).filter(
     ({ type }) => type === 'compaction',
   );
@@ -28,7 +28,11 @@ function compactionIn({ content, stop_reason, usage }: Message): Facts | null {
   const summary = passes[at];
   const next = summary && passes.slice(at + 1).find(({ type }) => type === 'message');
   return {
-    ...(summary && { fromTokens: promptTokensOf(summary), summaryTokens: summary.output_tokens ?? 0 }),
+    ...(summary && {
+      // The pass that wrote the summary may tell less than what it closed: https://platform.claude.com/docs/en/build-with-claude/compaction
+      fromTokens: Math.max(before, ...passes.slice(0, at + 1).map(promptTokensOf)),
+      summaryTokens: summary.output_tokens ?? 0,
+    }),
     ...(next && { toTokens: promptTokensOf(next) }),
     ...(blocks.length > 0 && blocks.every((block) => block.content === null) && { failed: true as const }),
   };
@@ -36,7 +40,7 @@ function compactionIn({ content, stop_reason, usage }: Message): Facts | null {
 
 /** Records the compaction of a reply, where there was one, and once: the reply may be that of an interrupted run. */
 export async function noteCompaction(run: RunState, message: Message): Promise<void> {
-  const facts = compactionIn(message);
+  const facts = compactionIn(message, run.state.cache.before?.prompt ?? 0);
   if (facts && !run.state.run?.compacted)
     await run.record({ type: 'compaction', turn: run.tally.turns, ...facts });
 }

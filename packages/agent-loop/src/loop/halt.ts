@@ -5,6 +5,7 @@ export type HaltReason =
   | { readonly kind: 'stopped'; readonly reason: string }
   | { readonly kind: 'time-limit'; readonly reason: string }
   | { readonly kind: 'budget-limit'; readonly reason: string }
+  | { readonly kind: 'context-full'; readonly reason: string }
   /** Left as it stands, to be resumed by the next owner. */
   | { readonly kind: 'parked'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string; readonly error: RunError };

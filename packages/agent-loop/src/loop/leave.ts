@@ -1,5 +1,6 @@
 import { admit, isRefusal, type Permit } from './admission.ts';
 import type { RequestParams } from '../api.ts';
+import { countIfLarge } from '../money/large-request.ts';
 import type { RunState } from './run-state.ts';
 import type { ModelRequest, RequestChanges } from '../journal/session-state.ts';
 
@@ -32,6 +33,8 @@ export async function askLeave(
     const closing = run.state.run?.closing ?? false;
     const request = run.request(changesOf(run.params, maxTokens, closing));
     await onRequest(request);
+    const counting = run.halt.reason ? undefined : countIfLarge(run, request);
+    if (counting) await counting;
     if (run.halt.reason) return null;
     const answer = await admit(run, { turn, attempt, request, ...(closing && { closing }) });
     if (!answer) return null;

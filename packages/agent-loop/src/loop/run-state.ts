@@ -9,6 +9,7 @@ import { Background } from '../children/background.ts';
 import type { Children } from '../children/children.ts';
 import { fanOut } from '../cache/fan-out.ts';
 import type { Halt } from './halt.ts';
+import { compactingAt } from '../money/compaction-plan.ts';
 import type { Journal, JournalStore } from '../journal/journal.ts';
 import type { Lineage } from '../children/lineage.ts';
 import type { RunLogger } from '../agent/logger.ts';
@@ -55,9 +56,10 @@ export class RunState implements Parent {
   readonly seams: Seams;
   readonly halt: Halt;
   readonly logger: RunLogger;
-  readonly params: RequestParams;
   readonly state: SessionState;
   readonly sessionId: string | null;
+  /** Whether its transcript will probably be gone on with after it. */
+  readonly lasts: boolean;
   readonly gates: readonly Gate[];
   /** Those of the runs above this one. */
   readonly inherited: ReadonlySet<Gate>;
@@ -73,6 +75,7 @@ export class RunState implements Parent {
   readonly limit: LimitFunction;
   /** Whether anybody listens to deltas. */
   readonly telling: boolean;
+  readonly #params: RequestParams;
   readonly #caching: CachePlanner;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
@@ -86,7 +89,7 @@ export class RunState implements Parent {
     this.halt = halt;
     this.seams = spec.seams;
     this.logger = logger;
-    this.params = params;
+    this.#params = params;
     this.limit = pLimit(spec.limits.concurrency);
     this.#sink = sink;
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
@@ -99,8 +102,8 @@ export class RunState implements Parent {
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
     this.store = parts.store ?? null;
     this.waiting = parts.waiting;
-    const lasts = !parts.parent && (sessionId !== null || state.transcript.messages.length > 0);
-    this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts });
+    this.lasts = !parts.parent && (sessionId !== null || state.transcript.messages.length > 0);
+    this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts: this.lasts });
     this.#recorder = new Recorder({
       journal,
       seams: spec.seams,
@@ -115,6 +118,18 @@ export class RunState implements Parent {
           this.#deciders.get(entry.callId)?.(entry);
       },
     });
+  }
+
+  /** The request's fields but for the transcript: the same object for every request that has the same. */
+  get params(): RequestParams {
+    const { compactAt } = this.state;
+    const decides = compactAt !== null && this.spec.autoCompaction !== null;
+    return decides ? compactingAt(this.#params, compactAt) : this.#params;
+  }
+
+  /** Model calls of the conversation so far, in earlier runs too. */
+  get conversationTurns(): number {
+    return this.state.total.steps.filter(({ agent, lost }) => agent === this.spec.name && !lost).length;
   }
 
   /** What this run amounts to so far. */

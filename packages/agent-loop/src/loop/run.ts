@@ -160,8 +160,8 @@ function wasShortened({ state, params }: RunState): boolean {
 function haltedEnd(run: RunState): End {
   const halted = run.halt.reason;
   if (halted?.kind === 'failed') throw halted.error;
-  const isLimit = halted?.kind === 'time-limit' || halted?.kind === 'budget-limit';
-  return { outcome: isLimit ? halted.kind : 'stopped', reason: halted?.reason ?? null };
+  const isStopped = !halted || halted.kind === 'stopped' || halted.kind === 'parked';
+  return { outcome: isStopped ? 'stopped' : halted.kind, reason: halted?.reason ?? null };
 }
 
 async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {

@@ -5,7 +5,8 @@ import { LostReply } from '../request/lost-reply.ts';
 import { callModel, type Reply } from '../request/model-call.ts';
 import type { ReplyListener } from '../request/reply-builder.ts';
 import { logLoss, logReply } from './call-log.ts';
-import { watchReply } from '../money/request-watch.ts';
+import { planCompaction } from '../money/compaction-plan.ts';
+import { watchReply, watchRequest } from '../money/request-watch.ts';
 import { costOfLast, lossFields, priceFields } from '../money/reply-price.ts';
 import type { RunState } from './run-state.ts';
 import { ToolBatch } from '../tools/tool-batch.ts';
@@ -25,6 +26,8 @@ const MAX_DELAY_MS = 8000;
  * Returns null where the run was stopped meanwhile.
  */
 export async function takeTurn(run: RunState, turn: number): Promise<Turn | null> {
+  const planning = planCompaction(run, turn);
+  if (planning) await planning;
   for (let attempt = 1; ; attempt += 1) {
     const admitted = await askLeave(run, { turn, attempt }, ({ params }) =>
       callHook(run, 'beforeRequest', () =>
@@ -34,6 +37,7 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
     if (!admitted) return null;
     const { request, permit } = admitted;
     const batch = new ToolBatch(run, turn);
+    watchRequest(run, turn, request);
     try {
       await recordRequest(run, { turn, attempt, request }, permit);
     } catch (error) {

@@ -31,6 +31,9 @@ type Asked = Permit | (Refusal & { readonly countHelps?: boolean });
 /** What the message that asks for a closing answer may add to a prompt, in tokens. */
 const CLOSING_TOKENS = 512;
 
+/** How long a reservation is held, before any has ended. */
+const FIRST_DURATION_MS = 5000;
+
 /** A gate that reserves the worst case of every request before it is sent, and settles it after. */
 export class BudgetGate implements Gate {
   readonly counts = true;
@@ -39,6 +42,8 @@ export class BudgetGate implements Gate {
   #ended: PromiseWithResolvers<void> | undefined;
   /** How many have ended. */
   #ends = 0;
+  /** How long reservations were held of late. */
+  #durationMs = FIRST_DURATION_MS;
 
   constructor(terms: BudgetTerms) {
     this.#terms = terms;
@@ -101,9 +106,11 @@ export class BudgetGate implements Gate {
   #permit(run: RunState, { request }: Candidate, id: string, reserved: Spend): Permit {
     const pricing = this.#pricing(run);
     const { keeper } = this.#terms;
+    const reservedAt = run.seams.monotonic();
     const end = (change: (book: BudgetBook) => void): void => {
       keeper.end(id, change);
       this.#ends += 1;
+      this.#durationMs += (run.seams.monotonic() - reservedAt - this.#durationMs) / 4;
       this.#ended?.resolve();
       this.#ended = undefined;
     };
@@ -136,7 +143,8 @@ export class BudgetGate implements Gate {
       // One that ended while the store was asked is not waited for: it may have been the last.
       if (ends !== this.#ends) return { refused: `${name} was reserved by others`, later: Promise.resolve() };
       this.#ended ??= Promise.withResolvers<void>();
-      return { refused: `${name} is reserved by others`, later: this.#ended.promise };
+      const laterMs = Math.ceil(this.#durationMs);
+      return { refused: `${name} is reserved by others`, later: this.#ended.promise, laterMs };
     }
     const { room } = verdict;
     const closing = assess(run, request).worst(this.#pricing(run), CLOSING_TOKENS);

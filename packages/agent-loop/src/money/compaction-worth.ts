@@ -1,6 +1,6 @@
 import { type Amount, toUsd } from './amount.ts';
 import type { Model } from '../api.ts';
-import { standardPricing } from './pricing.ts';
+import { type Pricing, type RateFacts, standardPricing } from './pricing.ts';
 import { type PricingOptions, toPricing } from './pricing-option.ts';
 import { checkCount, refuseUnknown } from '../option-checks.ts';
 import { ConfigError } from '../errors.ts';
@@ -61,9 +61,16 @@ const FIELDS: readonly (keyof CompactionSizes)[] = [
  */
 export function compactionWorth(sizes: CompactionSizes): CompactionWorth | null {
   check(sizes);
-  const { model, fromTokens, toTokens, summaryTokens = toTokens, cache = '5m' } = sizes;
   const pricing = sizes.pricing === undefined ? standardPricing() : toPricing(sizes.pricing);
-  const facts = { at: systemSeams.now(), geo: sizes.inferenceGeo };
+  return worthOf(pricing, { at: systemSeams.now(), geo: sizes.inferenceGeo }, sizes);
+}
+
+/** The same by these prices, of a compaction that was checked. */
+export function worthOf(
+  pricing: Pricing,
+  facts: Omit<RateFacts, 'promptTokens'>,
+  { model, fromTokens, toTokens, summaryTokens = toTokens, cache = '5m' }: Omit<CompactionSizes, 'pricing'>,
+): CompactionWorth | null {
   const [before, after] = [fromTokens, toTokens].map((promptTokens) =>
     pricing.ratesOf(model, { ...facts, promptTokens }),
   );

@@ -15,6 +15,8 @@ export async function countTokens(
   signal?: AbortSignal,
 ): Promise<number> {
   const { model, system, tools, tool_choice, thinking, output_config } = params;
+  // What the server leaves out is not counted.
+  const { context_management } = params as { readonly context_management?: unknown };
   const counted = withoutUndefined({
     model,
     system,
@@ -22,6 +24,7 @@ export async function countTokens(
     tool_choice,
     thinking,
     output_config,
+    context_management,
     messages: [...messages],
   });
   const client = await spec.client();
@@ -36,18 +39,35 @@ export async function countTokens(
 /** How long a count is waited for, in milliseconds: a request must not hang for an estimate. */
 const PATIENCE_MS = 5000;
 
+/** Models that were not known to the count of an account's server, or servers that have none: they are not asked again. */
+const uncounted = new WeakMap<object, Set<string>>();
+
 /** The same for a request of a run, no longer than the run lasts; null where the count can not be had. */
 export async function countPrompt(run: RunState, { params, messages }: ModelRequest): Promise<number | null> {
+  if (uncounted.get(run.spec.account)?.has(params.model)) return null;
   const stop = new AbortController();
   const detach = run.halt.on(() => stop.abort());
   const cancel = run.seams.timer(PATIENCE_MS, () => stop.abort());
   try {
     return await countTokens(run.spec, params, messages, stop.signal);
   } catch (error) {
-    run.logger.debug({ err: error }, 'the prompt could not be counted');
+    if (isMissing(error)) forgo(run, params.model);
+    else run.logger.debug({ err: error }, 'the prompt could not be counted');
     return null;
   } finally {
     cancel();
     detach();
   }
+}
+
+/** Whether the server says that it has no such endpoint: 404, 405 or 501. */
+function isMissing(error: unknown): boolean {
+  const { status } = Object(error) as { readonly status?: unknown };
+  return status === 404 || status === 405 || status === 501;
+}
+
+function forgo({ spec, logger }: RunState, model: string): void {
+  const models = uncounted.get(spec.account) ?? new Set();
+  uncounted.set(spec.account, models.add(model));
+  logger.warn({ model }, 'the server does not count prompts: they are taken for as long as they can be');
 }

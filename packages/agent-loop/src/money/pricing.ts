@@ -85,6 +85,12 @@ export class Pricing {
     return times(isLong ? period.long.rates : period.standard, geo, batch);
   }
 
+  /** The prompt size, in tokens, above which every token of a model has a higher price; null where there is none. */
+  dearAbove(model: string, at: number): number | null {
+    const periods = this.#periods.get(this.#aliases.get(model) ?? model);
+    return periods?.findLast(({ from }) => from <= at)?.long?.above ?? null;
+  }
+
   /** What a usage of a model costs, with all of its passes; null where a part of it has no known price. */
   priceOf(model: string, usage: PricedUsage, at: number): Amount | null {
     return this.#price(model, usage, at).amount;

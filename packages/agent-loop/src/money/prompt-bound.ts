@@ -3,8 +3,6 @@ import { type CacheMarker, dearest } from './hidden-costs.ts';
 import type { ModelRequest, SessionState } from '../journal/session-state.ts';
 import { promptTokensOf } from './usage.ts';
 
-/** No context window of the API is larger, in tokens: https://platform.claude.com/docs/en/about-claude/models/overview */
-export const WINDOW_TOKENS = 1_000_000;
 /** No image costs more: https://platform.claude.com/docs/en/build-with-claude/vision */
 const IMAGE_TOKENS = 4784;
 

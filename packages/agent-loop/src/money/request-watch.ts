@@ -1,81 +1,168 @@
+import { toUsd } from './amount.ts';
 import type { Message } from '../api.ts';
+import { windowOf } from './context-window.ts';
 import type { CostEvent, NewDelta, WarningEvent } from '../journal/events.ts';
+import { NEARLY_FULL, promptOf } from './large-request.ts';
 import { passesOf } from './pricing.ts';
 import type { RunState } from '../loop/run-state.ts';
-import { WINDOW_TOKENS } from './prompt-bound.ts';
+import type { ModelRequest, SessionState } from '../journal/session-state.ts';
 import { promptTokensOf } from './usage.ts';
 
-/** A reply is dear from so many times the median of the run's earlier ones on, and these have to be so many. */
+/** Something is dear from so many times the median of the earlier replies on, and these have to be so many. */
 const DEAR = { times: 5, earlier: 3 };
-/** The share of the context window from which its end is near. */
-const NEARLY_FULL = 0.8;
-/** See https://platform.claude.com/docs/en/about-claude/models/overview */
-const SMALL_WINDOW = { models: /-4-5(-\d{8})?$/, tokens: 200_000 };
 
 type Warning = Extract<NewDelta, { type: 'warning' }>;
 
-/** What a run was warned of already, and what its replies have cost, the cheapest first. */
-interface Watched {
-  readonly told: Set<WarningEvent['cause']>;
-  readonly prices: number[];
+/** What a run was warned of already, the turn of its latest warning, and that of the latest request that was dear. */
+interface Warned {
+  readonly causes: Set<WarningEvent['cause']>;
+  turn: number;
+  dear: number;
 }
 
-const watched = new WeakMap<RunState, Watched>();
+const warned = new WeakMap<RunState, Warned>();
+const earlier = new WeakMap<SessionState, number[]>();
 
-/** Warns, once for each cause, of a reply that was unusually dear, or whose prompt makes the next ones dear or impossible. */
-export function watchReply(run: RunState, message: Message, cost: ReplyCost): void {
-  let known = watched.get(run);
-  if (!known) watched.set(run, (known = { told: new Set(), prices: [] }));
+/**
+ * Warns of a request before it is sent: its prompt nearly fills the context window, has a higher price for every token, or
+ * will cost more than five times what whole replies have cost so far. One request warns once, and a run once of each cause.
+ */
+export function watchRequest(run: RunState, turn: number, request: ModelRequest): void {
+  const known = warnedOf(run);
+  if (known.turn === turn) return;
+  const { tokens } = promptOf(run, request);
+  const seen = { turn, promptTokens: tokens };
+  warn(run, known, turn, [
+    () => nearlyFull(request.params.model, seen),
+    () => dearBand(run, request.params.model, seen),
+    () => dearRequest(run, turn, request, tokens),
+  ]);
+}
+
+/** Warns of a reply that shows what its request did not: it was dear, or its prompt larger than it could be known to be. */
+export function watchReply(run: RunState, { model, usage }: Message, cost: ReplyCost): void {
+  const known = warnedOf(run);
   const { turn, usd, cache } = cost;
-  const found = [
-    usd === null ? null : dearReply(known, turn, usd, cache.miss),
-    ...largePrompt(run, turn, message),
-  ];
-  for (const warning of found) {
-    if (!warning || known.told.has(warning.cause)) continue;
-    known.told.add(warning.cause);
-    run.logger.warn(warning, warning.message);
-    run.tell(warning);
-  }
+  const dear = usd === null ? null : dearReply(run, turn, usd, cache.miss);
+  if (known.turn === turn) return;
+  const isNews = known.dear !== turn;
+  // Server tools give the model several passes over a prompt; the reply tells of their sum.
+  const promptTokens = Math.max(...passesOf(model, usage).map((pass) => promptTokensOf(pass.usage)));
+  const seen = { turn, promptTokens };
+  warn(run, known, turn, [
+    () => nearlyFull(model, seen),
+    () => dearBand(run, model, seen),
+    () => (isNews ? dear : null),
+  ]);
 }
 
 type ReplyCost = Pick<CostEvent, 'turn' | 'usd' | 'cache'>;
 
-function dearReply({ prices }: Watched, turn: number, usd: number, miss: string | null): Warning | null {
+function warnedOf(run: RunState): Warned {
+  let known = warned.get(run);
+  if (!known) warned.set(run, (known = { causes: new Set(), turn: 0, dear: 0 }));
+  return known;
+}
+
+/** Tells the first of these that the run was not warned of. */
+function warn(run: RunState, known: Warned, turn: number, looks: readonly (() => Warning | null)[]): void {
+  for (const look of looks) {
+    const warning = look();
+    if (!warning || known.causes.has(warning.cause)) continue;
+    known.causes.add(warning.cause);
+    known.turn = turn;
+    run.logger.warn(warning, warning.message);
+    run.tell(warning);
+    return;
+  }
+}
+
+/** What whole replies of the conversation have cost so far, the cheapest first. */
+function pricesOf({ state, spec }: RunState): number[] {
+  let prices = earlier.get(state);
+  if (!prices) {
+    const own = state.total.steps.filter(({ agent, lost }) => agent === spec.name && !lost);
+    prices = own.flatMap(({ usd }) => usd ?? []).toSorted((one, other) => one - other);
+    earlier.set(state, prices);
+  }
+  return prices;
+}
+
+/** What is dear, and the median by which it is; null where there is too little to compare with. */
+function dearFrom(prices: readonly number[]): { readonly usd: number; readonly medianUsd: number } | null {
   const medianUsd = prices[Math.floor(prices.length / 2)] ?? 0;
-  const isDear = prices.length >= DEAR.earlier && usd > DEAR.times * medianUsd;
+  return prices.length < DEAR.earlier ? null : { usd: DEAR.times * medianUsd, medianUsd };
+}
+
+function dearRequest(
+  run: RunState,
+  turn: number,
+  request: ModelRequest,
+  promptTokens: number,
+): Warning | null {
+  const dear = dearFrom(pricesOf(run));
+  if (!dear) return null;
+  const { model, speed, inference_geo: geo } = request.params;
+  const at = run.seams.now();
+  const rates = run.spec.pricing.ratesOf(model, { at, promptTokens, speed, geo });
+  if (!rates) return null;
+  const { held, lost } = run.state.cache.outlook(model, at);
+  const cachedTokens = lost === null ? Math.min(held, promptTokens) : 0;
+  const written = { '5m': rates.write5m, '1h': rates.write1h, none: rates.input }[
+    request.marks.end ?? 'none'
+  ];
+  const fresh = BigInt(promptTokens - cachedTokens) * (written ?? rates.input);
+  const usd = toUsd(BigInt(cachedTokens) * (rates.read ?? rates.input) + fresh);
+  if (usd <= dear.usd) return null;
+  warnedOf(run).dear = turn;
+  const { medianUsd } = dear;
+  const newTokens = Math.max(promptTokens - (run.state.cache.last?.prompt ?? 0), 0);
+  const why = lost === null ? '' : `; ${held} that were cached can not be read: ${lost}`;
+  const message = `The prompt of turn ${turn} will cost about ${short(usd)} USD, whole replies so far ${short(medianUsd)} USD (median): about ${promptTokens} tokens, ${newTokens} of them new${why}.`;
+  const sizes = { promptTokens, cachedTokens, newTokens };
+  return {
+    type: 'warning',
+    cause: 'dear-request',
+    turn,
+    message,
+    usd,
+    medianUsd,
+    ...sizes,
+    ...(lost && { miss: lost }),
+  };
+}
+
+function short(usd: number): string {
+  return String(Number(usd.toPrecision(3)));
+}
+
+function dearReply(run: RunState, turn: number, usd: number, miss: string | null): Warning | null {
+  const prices = pricesOf(run);
+  const dear = dearFrom(prices);
   // Prompts grow, so a later price mostly belongs near the end.
   prices.splice(prices.findLastIndex((price) => price <= usd) + 1, 0, usd);
-  if (!isDear) return null;
+  if (!dear || usd <= dear.usd) return null;
+  const { medianUsd } = dear;
   const why = miss === null ? '' : `; not read from the cache: ${miss}`;
   const message = `The reply of turn ${turn} cost ${usd} USD, those before it ${medianUsd} USD (median)${why}.`;
   return { type: 'warning', cause: 'dear-reply', turn, message, usd, medianUsd };
 }
 
-function largePrompt(run: RunState, turn: number, { model, usage }: Message): (Warning | null)[] {
-  // Server tools give the model several passes over a prompt; the reply tells of their sum.
-  const promptTokens = Math.max(...passesOf(model, usage).map((pass) => promptTokensOf(pass.usage)));
-  const windowTokens = SMALL_WINDOW.models.test(model) ? SMALL_WINDOW.tokens : WINDOW_TOKENS;
-  const at = run.seams.now();
-  const { pricing } = run.spec;
-  const small = pricing.ratesOf(model, { at, promptTokens: 1 });
-  const large = pricing.ratesOf(model, { at, promptTokens });
-  const common = { type: 'warning', turn, promptTokens } as const;
-  return [
-    small && large && large.input > small.input
-      ? {
-          ...common,
-          cause: 'dear-band',
-          message: `The prompt of turn ${turn} has ${promptTokens} tokens: for one so long every token of ${model} has a higher price.`,
-        }
-      : null,
-    promptTokens > NEARLY_FULL * windowTokens
-      ? {
-          ...common,
-          cause: 'window',
-          windowTokens,
-          message: `The prompt of turn ${turn} has ${promptTokens} tokens, and the context window of ${model} ${windowTokens}.`,
-        }
-      : null,
-  ];
+interface Seen {
+  readonly turn: number;
+  readonly promptTokens: number;
+}
+
+function dearBand(run: RunState, model: string, { turn, promptTokens }: Seen): Warning | null {
+  const above = run.spec.pricing.dearAbove(model, run.seams.now());
+  if (above === null || promptTokens <= above) return null;
+  const message = `The prompt of turn ${turn} has ${promptTokens} tokens: above ${above} every token of ${model} has a higher price.`;
+  return { type: 'warning', cause: 'dear-band', turn, message, promptTokens };
+}
+
+function nearlyFull(model: string, { turn, promptTokens }: Seen): Warning | null {
+  const windowTokens = windowOf(model);
+  if (promptTokens <= NEARLY_FULL * windowTokens) return null;
+  const message = `The prompt of turn ${turn} has ${promptTokens} tokens, and the context window of ${model} ${windowTokens}.`;
+  return { type: 'warning', cause: 'window', turn, message, promptTokens, windowTokens };
 }

@@ -85,3 +85,18 @@ export function promptTokensOf(usage: {
   const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens } = usage;
   return (input_tokens ?? 0) + (cache_creation_input_tokens ?? 0) + (cache_read_input_tokens ?? 0);
 }
+
+/**
+ * What is in the context after a reply, in tokens: its prompt, and what it wrote. Where the API lists passes, those of the
+ * last one that was not for a summary or for advice: the others stand for context that is gone, or was not its own.
+ * See https://platform.claude.com/docs/en/build-with-claude/compaction
+ */
+export function contextOf(usage: PricedUsage): { readonly prompt: number; readonly output: number } {
+  const passes = Array.isArray(usage.iterations) ? (usage.iterations as TypedUsage[]) : [];
+  const last: TypedUsage = passes.findLast(({ type }) => type !== 'advisor_message') ?? usage;
+  // A turn that paused for its summary: nothing was asked with it yet.
+  if (last.type === 'compaction') return { prompt: last.output_tokens ?? 0, output: 0 };
+  return { prompt: promptTokensOf(last), output: last.output_tokens ?? 0 };
+}
+
+type TypedUsage = PricedUsage & { readonly type?: string };

@@ -2,11 +2,12 @@ import type { AgentSpec } from '../agent/agent-spec.ts';
 import { type Amount, toUsd } from './amount.ts';
 import type { Message, MessageParam, RequestParams } from '../api.ts';
 import type { Spend } from './budget-book.ts';
+import { WINDOW_TOKENS } from './context-window.ts';
 import { type CacheMarks, NO_MARKS } from '../cache/cache-marks.ts';
 import { ConfigError, RunError } from '../errors.ts';
 import { type CacheMarker, dearest, type HiddenCosts, hiddenCosts, type OtherModel } from './hidden-costs.ts';
 import type { Pricing, Rates } from './pricing.ts';
-import { type Glance, PromptBound, promptBound, WINDOW_TOKENS } from './prompt-bound.ts';
+import { type Glance, PromptBound, promptBound } from './prompt-bound.ts';
 import type { RunState } from '../loop/run-state.ts';
 import type { ModelRequest } from '../journal/session-state.ts';
 

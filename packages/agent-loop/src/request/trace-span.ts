@@ -35,8 +35,10 @@ function activeSpan(): TraceSpan | undefined {
 }
 
 /**
- * Finds the span that the SDK makes for a call: it is the active one while the call's HTTP requests are sent. Where the SDK
- * makes none, the active one is still that of whoever called, which is none of ours to describe.
+ * Finds the span that the SDK makes for a call. The options of the call, which the SDK shows to its middleware, carry it.
+ * The field has no place in its documented interface: where another version has none, the span is the active one while the
+ * HTTP requests of the call are sent, for which the process needs a context manager. Where the SDK makes no span, the
+ * active one is still that of whoever called, which is none of ours to describe.
  */
 export function spanOfCall(): {
   readonly middleware: Middleware;
@@ -45,13 +47,19 @@ export function spanOfCall(): {
   const outer = activeSpan();
   let found: TraceSpan | undefined;
   return {
-    middleware: (request, next) => {
-      const span = activeSpan();
-      found = span === outer ? undefined : span;
+    middleware: (request, next, context) => {
+      const active = activeSpan();
+      found = carriedSpan(context?.options) ?? (active === outer ? undefined : active);
       return next(request);
     },
     span: () => found,
   };
+}
+
+function carriedSpan(options: unknown): TraceSpan | undefined {
+  const { __span: call } = Object(options) as { readonly __span?: { readonly span?: unknown } };
+  const span = call?.span as Partial<TraceSpan> | undefined;
+  return typeof span?.setAttributes === 'function' ? (span as TraceSpan) : undefined;
 }
 
 /** Adds to the span of a call what the SDK does not know. Its tokens, cached ones too, the SDK has put there. */

@@ -1,15 +1,16 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { RequestParams } from '../api.ts';
 import type { NewEntry, ParentLink } from '../journal/events.ts';
+import { compactingAt } from '../money/compaction-plan.ts';
 import { fingerprint } from './fingerprint.ts';
 import { sameSettings, settingsOf } from './session-settings.ts';
 import type { SessionState } from '../journal/session-state.ts';
 
 /** What a session is about to be continued with. */
 export interface PrefixParts {
-  readonly spec: Pick<AgentSpec, 'betas'>;
+  readonly spec: Pick<AgentSpec, 'betas' | 'autoCompaction'>;
   readonly params: RequestParams;
-  readonly state: Pick<SessionState, 'prefix' | 'settings'>;
+  readonly state: Pick<SessionState, 'prefix' | 'settings' | 'compactAt'>;
   /** The session that this one belongs to, where it is new. */
   readonly parent?: ParentLink | undefined;
 }
@@ -21,9 +22,11 @@ export interface PrefixParts {
 export async function prefixNews(
   parts: PrefixParts,
 ): Promise<{ readonly news: readonly NewEntry[]; readonly changed: boolean }> {
-  const { params, state, parent } = parts;
+  const { spec, params, state, parent } = parts;
   const now = { model: params.model, fingerprint: await fingerprint(params) };
-  const settings = settingsOf(parts);
+  const { compactAt, prefix } = state;
+  const isPlanned = spec.autoCompaction && compactAt !== null && prefix?.fingerprint === now.fingerprint;
+  const settings = settingsOf({ spec, params: isPlanned ? compactingAt(params, compactAt) : params });
   const news: NewEntry[] = sameSettings(settings, state.settings) ? [] : [settings];
   if (!state.prefix)
     return {

@@ -159,6 +159,7 @@ async function play<T>(
     throw await failed(run, error);
   } finally {
     stopTimer();
+    run.seats.close();
   }
 }
 

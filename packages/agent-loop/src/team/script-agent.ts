@@ -5,6 +5,7 @@ import type { ChildRecord } from '../children/child-records.ts';
 import { ChildLost, runChild } from '../children/child-run.ts';
 import { RunError } from '../errors.ts';
 import { JournalError, type JournalStore } from '../journal/journal.ts';
+import type { Seat } from './places.ts';
 import type { Parent } from '../children/parent.ts';
 import type { Outcome, RunResult } from '../loop/result.ts';
 import type { ScriptRun } from './script-run.ts';
@@ -29,16 +30,19 @@ export async function agentStep<Output>(
   checkInput(input);
   const asked = { path, kind: 'run' as const, of: spec.name, input: stepInput(input as JsonValue) };
   const known = script.find(asked);
-  const run = async (isFinal: (outcome: Outcome | 'failed') => boolean): Promise<RunResult<Output>> => {
+  const run = async (
+    isFinal: (outcome: Outcome | 'failed') => boolean,
+    seat?: Seat,
+  ): Promise<RunResult<Output>> => {
     const task = { spec, key: keyOf(script, path), input, isFinal };
-    return (await runChild(parentOf(script, scope), task)) as RunResult<Output>;
+    return (await runChild(parentOf(script, scope, seat), task)) as RunResult<Output>;
   };
   if (known?.end?.outcome === 'done') return run(() => true).catch((error: unknown) => lost(error, path));
   const wasWaiting = known?.end?.outcome === 'waiting';
   return (
     leftBehind(script, scope, known) ??
-    takeStep(script, scope, asked, async (): Promise<Ended<RunResult<Output>>> => {
-      const value = await run((outcome) => isFinal(outcome, wasWaiting));
+    takeStep(script, scope, asked, async (_, seat): Promise<Ended<RunResult<Output>>> => {
+      const value = await run((outcome) => isFinal(outcome, wasWaiting), seat);
       if (scope.halt.reason) throw stopped(scope);
       return { value, outcome: waits(script, spec, value) ? 'waiting' : 'done', result: undefined };
     })
@@ -91,8 +95,10 @@ function keyOf({ name }: ScriptRun, path: string): string {
   return `${name}:${path}`;
 }
 
-function parentOf(script: ScriptRun, { halt }: Scope): Parent {
-  const { runId, session, state, gates, lineage, permissions, children, sink } = script;
+function parentOf(script: ScriptRun, { halt }: Scope, seat: Seat | undefined): Parent {
+  const { runId, session, state, lineage, permissions, children, sink } = script;
+  // Before all that reserve something: nobody waits for a place with money that another could need.
+  const gates = seat ? [script.places.gateOf(seat), ...script.gates] : script.gates;
   return {
     runId,
     sessionId: session?.id ?? null,

@@ -1,4 +1,5 @@
-import { AtWork } from './at-work.ts';
+import { type AsyncScope, asyncScope } from '../async-scope.ts';
+import { EnteredStep } from './entered-step.ts';
 import type { Gate } from '../loop/admission.ts';
 import type { Budget } from '../money/budget.ts';
 import type { Spend } from '../money/budget-book.ts';
@@ -9,6 +10,7 @@ import type { AgentEvent, NewEntry } from '../journal/events.ts';
 import type { Journal, JournalStore } from '../journal/journal.ts';
 import { Lineage } from '../children/lineage.ts';
 import { permissionsOf } from '../children/permissions.ts';
+import { Places, type Seat } from './places.ts';
 import { Recorder } from '../journal/recorder.ts';
 import type { PartialRunResult } from '../loop/result.ts';
 import { RunSpend } from '../money/run-spend.ts';
@@ -17,7 +19,6 @@ import { Scope } from './script-scope.ts';
 import type { ScriptRecord, StepRecord } from './script-state.ts';
 import type { Seams } from '../seams.ts';
 import type { SessionState } from '../journal/session-state.ts';
-import { Slots } from './slots.ts';
 import type { StepInput } from './step-value.ts';
 import { Tally } from '../money/tally.ts';
 
@@ -65,17 +66,19 @@ export class ScriptRun {
   readonly permissions = permissionsOf({ approve: undefined, hooks: {} });
   readonly children = new Children();
   readonly budget: Budget | undefined;
-  readonly slots: Slots;
-  readonly atWork = new AtWork();
+  readonly places: Places;
+  readonly entered = new EnteredStep();
   readonly #recorder: Recorder;
   /** Steps that were asked for in this run. */
   readonly #asked = new Set<string>();
   /** Parts of the script that broke off in this run: what is in them need not have been asked for. */
   readonly #broken = new Set<string>();
   readonly #resumed: boolean;
+  #seats = asyncScope<Seat>();
   #over = false;
 
-  constructor({ name, seams, journal, state, session, gates, budget, concurrency, onEvent }: ScriptParts) {
+  constructor(parts: ScriptParts) {
+    const { name, seams, journal, state, session, gates, budget, concurrency, onEvent } = parts;
     const known = state.scripts.of(name);
     this.name = name;
     this.#resumed = known?.runId !== undefined;
@@ -85,7 +88,7 @@ export class ScriptRun {
     this.gates = gates;
     this.budget = budget;
     this.lineage = new Lineage({ depth: Infinity, children: Infinity });
-    this.slots = new Slots(concurrency);
+    this.places = new Places(concurrency, seams);
     this.sink = onEvent && ((event) => this.#tell(onEvent, event));
     this.state = state;
     this.#recorder = new Recorder({
@@ -109,6 +112,11 @@ export class ScriptRun {
     return this.known?.tally ?? new Tally();
   }
 
+  /** In whose code a step is asked for. */
+  get seats(): AsyncScope<Seat> {
+    return this.#seats;
+  }
+
   /** Whether nothing more is recorded. */
   get over(): boolean {
     return this.#over;
@@ -116,6 +124,8 @@ export class ScriptRun {
 
   /** Begins: what earlier runs of it have used counts from here on. */
   async start(): Promise<void> {
+    const runtime = await import('#async-scope');
+    this.#seats = runtime.asyncScope();
     await this.record({ type: 'script-start', ...(this.#resumed && { resumed: true }) });
     const { runId, state } = this;
     const spend = this.known?.spend ?? new RunSpend();
@@ -138,6 +148,11 @@ export class ScriptRun {
       this.root.halt.trip({ kind: 'failed', reason: error.message, error });
       throw error;
     }
+  }
+
+  /** Tells that a step waits for a place. */
+  tellWait(path: string, delayMs: number): void {
+    if (this.sink && !this.#over) this.#recorder.tell({ type: 'wait', reason: 'concurrency', delayMs, path });
   }
 
   /** Records how it ended. */

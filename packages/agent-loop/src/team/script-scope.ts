@@ -1,5 +1,6 @@
 import { ConfigError, RunError } from '../errors.ts';
 import { Halt, type HaltReason } from '../loop/halt.ts';
+import type { Seat } from './places.ts';
 
 /** The error of what was stopped. */
 export function haltError(reason: HaltReason): RunError {
@@ -15,12 +16,15 @@ export class Scope {
   readonly halt = new Halt();
   /** What the names of its steps are prefixed with. */
   readonly path: string;
+  /** That of the step which it is, or is in. */
+  readonly seat: Seat | undefined;
   readonly #pending = new Set<Promise<unknown>>();
   readonly #detach: () => void;
   #aborter: AbortController | undefined;
 
-  constructor(path: string, above?: Scope) {
+  constructor(path: string, above?: Scope, seat = above?.seat) {
     this.path = path;
+    this.seat = seat;
     this.#detach =
       above?.halt.on(() => {
         if (above.halt.reason) this.halt.trip(above.halt.reason);

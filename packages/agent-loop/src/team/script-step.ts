@@ -1,5 +1,6 @@
 import type { Awaitable, JsonValue } from '../api.ts';
 import { messageOf, RunError } from '../errors.ts';
+import type { Seat } from './places.ts';
 import type { StepEndEvent, StepOutcome } from './script-entries.ts';
 import type { Asked, ScriptRun } from './script-run.ts';
 import { haltError, type Scope } from './script-scope.ts';
@@ -42,56 +43,62 @@ export async function within<T>(script: ScriptRun, scope: Scope, work: () => Awa
   }
 }
 
-/** Takes a step: waits for a place, records its start, does the work, and records how it ended. */
+/** Takes a step: waits for a place, and gives it back when it is over. */
 export async function takeStep<T>(
   script: ScriptRun,
   scope: Scope,
   asked: Asked,
-  work: (step: StepTry, leave: () => void) => Promise<Ended<T>>,
+  work: (step: StepTry, seat: Seat) => Promise<Ended<T>>,
+): Promise<T> {
+  const { path } = asked;
+  const above = script.seats.current() ?? scope.seat;
+  const seat = await script.places.take(above, scope.halt, (delayMs) => script.tellWait(path, delayMs));
+  if (!seat) throw stopped(scope);
+  try {
+    return await recordStep(script, scope, asked, (step) => script.seats.run(seat, () => work(step, seat)));
+  } finally {
+    script.places.leave(seat);
+  }
+}
+
+/** Records the start of a step, does the work, and records how it ended. */
+export async function recordStep<T>(
+  script: ScriptRun,
+  scope: Scope,
+  asked: Asked,
+  work: (step: StepTry) => Promise<Ended<T>>,
 ): Promise<T> {
   const { path, kind, of, input } = asked;
-  // A race works through its branches alone.
-  const leave = kind === 'race' ? () => {} : await place(script, scope);
-  if (!leave) throw stopped(scope);
   const known = script.known?.steps.get(path);
   const step = {
     attempt: (known?.latest.attempt ?? 0) + 1,
     idempotencyKey: known?.first.idempotencyKey ?? `${script.runId}:${path}`,
   };
-  try {
-    await script.record({
-      type: 'step-start',
+  await script.record({
+    type: 'step-start',
+    path,
+    kind,
+    ...(of !== undefined && { of }),
+    ...input,
+    ...step,
+  });
+  const startedAt = script.seams.monotonic();
+  const end = (outcome: StepOutcome, more: Partial<StepEndEvent>): Promise<void> =>
+    script.record({
+      type: 'step-end',
       path,
-      kind,
-      ...(of !== undefined && { of }),
-      ...input,
-      ...step,
+      outcome,
+      ...more,
+      durationMs: script.seams.monotonic() - startedAt,
     });
-    const startedAt = script.seams.monotonic();
-    const end = (outcome: StepOutcome, more: Partial<StepEndEvent>): Promise<void> =>
-      script.record({
-        type: 'step-end',
-        path,
-        outcome,
-        ...more,
-        durationMs: script.seams.monotonic() - startedAt,
-      });
-    try {
-      const { value, outcome, result } = await work(step, leave);
-      await end(outcome, result === undefined ? {} : { result });
-      return value;
-    } catch (error) {
-      if (!isGone(script)) await end(...failure(scope, error));
-      throw error;
-    }
-  } finally {
-    leave();
+  try {
+    const { value, outcome, result } = await work(step);
+    await end(outcome, result === undefined ? {} : { result });
+    return value;
+  } catch (error) {
+    if (!isGone(script)) await end(...failure(scope, error));
+    throw error;
   }
-}
-
-async function place({ slots, atWork }: ScriptRun, scope: Scope): Promise<(() => void) | undefined> {
-  const take = (): Promise<(() => void) | undefined> => slots.take(scope.halt);
-  return slots.full ? atWork.wait(scope, take) : take();
 }
 
 /**

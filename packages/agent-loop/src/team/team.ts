@@ -6,7 +6,7 @@ import type { Cost, RunResult } from '../loop/result.ts';
 import { agentStep } from './script-agent.ts';
 import type { ScriptRun } from './script-run.ts';
 import { checkStepName, Scope } from './script-scope.ts';
-import { type Ended, leftBehind, type StepTry, takeStep, within } from './script-step.ts';
+import { type Ended, leftBehind, recordStep, type StepTry, takeStep, within } from './script-step.ts';
 import { keptValue, stepInput } from './step-value.ts';
 
 /** A part of a script. Steps that it takes with its own `team` are stopped with it, and named within it. */
@@ -61,21 +61,14 @@ export interface Team {
   race<const B extends readonly Branch[]>(name: string, branches: B): Promise<BranchResults<B>[number]>;
 }
 
-/** A team within a scope of its script. `onStep` is called when it takes a step. */
-export function teamOf(script: ScriptRun, scope: Scope, onStep: () => void = () => {}): Team {
+/** A team within a scope of its script. */
+export function teamOf(script: ScriptRun, scope: Scope): Team {
   const begin = <T>(name: string, work: (path: string) => Promise<T>): Promise<T> =>
     scope.begin(() => {
       checkStepName(name);
-      script.atWork.check(scope);
+      script.entered.check(scope);
       const path = scope.path === '' ? name : `${scope.path}/${name}`;
       script.claim(path);
-      onStep();
-      return work(path);
-    });
-  // Those of a group ask for places in scopes of their own.
-  const group = <T>(name: string, work: (path: string) => Promise<T>): Promise<T> =>
-    begin(name, (path) => {
-      script.atWork.makeRoom(scope);
       return work(path);
     });
   return {
@@ -88,7 +81,7 @@ export function teamOf(script: ScriptRun, scope: Scope, onStep: () => void = () 
     run: (name, agent, input) => begin(name, (path) => agentStep(script, scope, path, agent, input)),
     step: (name, work, options = {}) => begin(name, (path) => ownStep(script, scope, path, work, options)),
     map: (name, items, work, options = {}) =>
-      group(name, (path) => {
+      begin(name, (path) => {
         checkWork(work);
         checkOptions('map', options, ['concurrency']);
         const { concurrency } = options;
@@ -97,9 +90,9 @@ export function teamOf(script: ScriptRun, scope: Scope, onStep: () => void = () 
         return together(script, scope, path, branches, concurrency);
       }),
     all: ((name: string, branches: readonly Branch[]) =>
-      group(name, (path) => together(script, scope, path, checked(branches)))) as Team['all'],
+      begin(name, (path) => together(script, scope, path, checked(branches)))) as Team['all'],
     race: ((name: string, branches: readonly Branch[]) =>
-      group(name, (path) => race(script, scope, path, checked(branches)))) as Team['race'],
+      begin(name, (path) => race(script, scope, path, checked(branches)))) as Team['race'],
   };
 }
 
@@ -132,11 +125,10 @@ async function ownStep<T>(
   if (known?.end?.outcome === 'done') return known.end.result as T;
   return (
     leftBehind(script, scope, known) ??
-    takeStep(script, scope, asked, async (step, leave): Promise<Ended<T>> => {
-      const own = new Scope(path, scope);
-      // A step that takes steps waits for them, and must not hold the place that they need.
-      const value = await script.atWork.during(own, leave, (enter) =>
-        within(script, own, () => enter(() => work(teamOf(script, own, leave), step))),
+    takeStep(script, scope, asked, async (step, seat): Promise<Ended<T>> => {
+      const own = new Scope(path, scope, seat);
+      const value = await within(script, own, () =>
+        script.entered.call(own, () => work(teamOf(script, own), step)),
       );
       const result = keptValue(`the result of step "${path}"`, value);
       return { value: result as T, outcome: 'done', result };
@@ -191,8 +183,9 @@ async function race<T>(
     if (won !== undefined && winner) {
       return takeBranch(script, group, won, winner);
     }
-    // Which of them won is kept before the others are stopped, by leaving the group: it is decided once.
-    return takeStep(script, group, asked, async (): Promise<Ended<T>> => {
+    // Which of them won is kept before the others are stopped, by leaving the group: it is decided once. A race works
+    // through its branches alone, and takes no place.
+    return recordStep(script, group, asked, async (): Promise<Ended<T>> => {
       const { value, index } = await firstOf(script, group, branches);
       return { value, outcome: 'done', result: index };
     });

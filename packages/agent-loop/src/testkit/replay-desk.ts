@@ -154,18 +154,18 @@ export class ReplayDesk {
 
   /** A request more than was recorded: the run was ended here from outside, or the agent has changed. */
   #beforeRequest(): Promise<void> | void {
-    if (this.left > 0) return;
+    if (this.left > 0 || this.#isTooLong) return;
     const end = this.scene.end;
     const fromOutside =
       !end || end.outcome === 'stopped' || end.outcome === 'time-limit' || end.code === 'hook-failed';
     if (fromOutside) this.#cutOff();
-    else
-      this.#fail(
-        this.mismatch(
-          `The agent sends a request more than was recorded: that run ended as ${end.outcome} here`,
-        ),
-      );
+    else this.#fail(this.#oneMore());
     return pending;
+  }
+
+  #oneMore(): ReplayMismatch {
+    const ended = this.scene.end?.outcome;
+    return this.mismatch(`The agent sends a request more than was recorded: that run ended as ${ended} here`);
   }
 
   #onEvent(event: AgentEvent): void {
@@ -183,11 +183,25 @@ export class ReplayDesk {
 
   #client(): Client {
     const create = (body: object) => ({ withResponse: () => this.#exchange(body) });
-    return { messages: { create }, beta: { messages: { create } } } as unknown as Client;
+    const messages = { create, countTokens: () => this.#count() };
+    return { messages, beta: { messages } } as unknown as Client;
+  }
+
+  /** What a count said is known only where it ended the run: in the reason. */
+  async #count(): Promise<{ readonly input_tokens: number }> {
+    const [, tokens] = this.#isTooLong ? (/ (\d+) tokens/.exec(this.scene.end?.reason ?? '') ?? []) : [];
+    if (tokens === undefined) throw new Error('The recording does not hold this count.');
+    return { input_tokens: Number(tokens) };
+  }
+
+  /** Whether the run ended because its next prompt did not fit. */
+  get #isTooLong(): boolean {
+    return this.left <= 0 && this.scene.end?.outcome === 'context-full';
   }
 
   async #exchange(body: object) {
     const exchange = this.scene.exchanges[this.#index];
+    if (!exchange && this.#isTooLong) this.#fail(this.#oneMore());
     if (!exchange) return pending;
     this.#served += 1;
     const { request, answer } = exchange;

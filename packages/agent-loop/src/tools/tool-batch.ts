@@ -24,9 +24,13 @@ import {
   settle,
   type Undecided,
 } from './tool-call.ts';
+import type { WaitEvent } from '../journal/events.ts';
 import { setScope } from './tool-scope.ts';
 import type { ToolContext } from './tool.ts';
 import type { Waiting } from '../children/waiting.ts';
+
+/** How long a call takes, before any of its reply has ended. */
+const FIRST_DURATION_MS = 5000;
 
 /**
  * The tool calls of one reply. Calls are added as their blocks complete, while the reply still streams: `read` tools
@@ -42,6 +46,8 @@ export class ToolBatch {
   readonly #gate: Promise<void>;
   #closed = false;
   #undecided = 0;
+  /** How long its calls took of late. */
+  #durationMs = FIRST_DURATION_MS;
 
   constructor(run: RunState, turn: number) {
     this.#run = run;
@@ -166,7 +172,11 @@ export class ToolBatch {
     if (!(await this.#admit(call))) return { state: 'held' };
     // It only waits: a slot that it held could be the one that its own tools need.
     if (delegationOf(decided.tool)) return this.#start(call, decided);
-    return this.#run.limit(() => this.#start(call, decided));
+    const { limit } = this.#run;
+    const ahead = limit.activeCount + limit.pendingCount;
+    if (ahead >= limit.concurrency)
+      this.#tellWait(call, 'concurrency', Math.floor(ahead / limit.concurrency));
+    return limit(() => this.#start(call, decided));
   }
 
   /** Waits for a decision as long as other calls go on: one that comes meanwhile is carried out by this run. */
@@ -211,7 +221,10 @@ export class ToolBatch {
   async #admit(call: BatchedCall): Promise<boolean> {
     if (call.access) {
       await Promise.all(this.#calls.map((other) => other.prepared));
+      let told = false;
       for (let other = this.#blocker(call); other; other = this.#blocker(call)) {
+        if (!told) this.#tellWait(call, 'conflict', 1);
+        told = true;
         call.waitsFor = other;
         this.#concludeWaiting();
         const end = await other.done;
@@ -221,6 +234,11 @@ export class ToolBatch {
     }
     call.admitted = true;
     return true;
+  }
+
+  #tellWait({ block }: BatchedCall, reason: WaitEvent['reason'], rounds: number): void {
+    const delayMs = Math.ceil(rounds * this.#durationMs);
+    this.#run.tell({ type: 'wait', reason, delayMs, callId: block.id });
   }
 
   /**
@@ -341,6 +359,8 @@ export class ToolBatch {
     call.ended = true;
     call.stopTimer();
     const { startedAt } = call;
+    const durationMs = startedAt === undefined ? 0 : this.#run.seams.monotonic() - startedAt;
+    if (startedAt !== undefined) this.#durationMs += (durationMs - this.#durationMs) / 4;
     await this.#run.record({
       type: 'tool-end',
       turn: this.#turn,
@@ -348,7 +368,7 @@ export class ToolBatch {
       tool: call.block.name,
       outcome: end.outcome,
       content: end.content,
-      durationMs: startedAt === undefined ? 0 : this.#run.seams.monotonic() - startedAt,
+      durationMs,
     });
     return end;
   }

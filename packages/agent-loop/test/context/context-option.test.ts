@@ -66,10 +66,10 @@ test.each<[name: string, context: AgentOptions['context'], beta: string, edits: 
 
 test.each<[given: unknown, message: string]>([
   ['auto', 'context: must be an object, got "auto".'],
-  [{}, 'context: does nothing: give compactAt, clearToolUsesAt or both, in prompt tokens.'],
+  [{}, 'context: does nothing: give compactAt, clearToolUsesAt or countFrom, in prompt tokens.'],
   [
     { compactat: 1 },
-    'context: there is no option "compactat". Known: compactAt, instructions, clearToolUsesAt, keepToolUses.',
+    'context: there is no option "compactat". Known: compactAt, instructions, clearToolUsesAt, keepToolUses, countFrom.',
   ],
   [{ compactAt: 49_999 }, 'context.compactAt: must be at least 50,000 tokens, got 49999.'],
   [{ compactAt: 60_000.5 }, 'context.compactAt: must be a whole number, got 60000.5.'],
@@ -80,6 +80,7 @@ test.each<[given: unknown, message: string]>([
     'context.instructions: are for a summary: they do nothing without compactAt.',
   ],
   [{ compactAt: 60_000, keepToolUses: 0 }, 'context.keepToolUses: does nothing without clearToolUsesAt.'],
+  [{ countFrom: 0 }, 'context.countFrom: must be a number above 0, got 0.'],
   [{ clearToolUsesAt: 0 }, 'context.clearToolUsesAt: must be a number above 0, got 0.'],
   [
     { compactAt: 60_000, clearToolUsesAt: 60_000 },

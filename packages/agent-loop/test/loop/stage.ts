@@ -208,7 +208,8 @@ function tell(event: Exclude<AgentEvent, { type: 'cost' }>): string {
     case 'wait':
       return `wait: ${event.reason} ${event.delayMs}`;
     case 'compaction':
-      return 'compaction';
+    case 'compaction-plan':
+      return event.type;
     case 'warning':
       return `warning: ${event.cause}`;
     case 'session-start':

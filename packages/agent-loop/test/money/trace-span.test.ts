@@ -69,6 +69,39 @@ test("what a call cost and what the cache saved is on the SDK's span of that cal
   });
 });
 
+test.each(['registered', 'handed to the client'])(
+  'the span is found without a context manager, its provider %s',
+  async (where) => {
+    context.disable();
+    if (where !== 'registered') trace.disable();
+    const { emulator } = stage({ steps });
+    const tracing = where === 'registered' ? {} : { openTelemetry: { tracerProvider: collector } };
+    const client = clientOf(emulator.fetch, tracing);
+    const agent = createAgent({ name: 'scout', model: 'claude-sonnet-5-5', client, tools: [look] });
+    const { result } = await play(agent);
+    expect(spans.map(({ attributes, ended }) => [attributes['pawl.cost.usd'], ended])).toEqual([
+      [0.00022, true],
+      [0.0001, true],
+    ]);
+    expect(spans[0]?.attributes['pawl.run.id']).toBe(result?.runId);
+  },
+);
+
+test('an SDK that shows no span to its middleware is asked for the active one', async () => {
+  const { emulator } = stage({ steps: [reply('Done.')] });
+  const client = clientOf(emulator.fetch, {
+    // Stands for another version: the options of the call are shown without what is not documented.
+    middleware: [
+      (request, next, shown) => {
+        delete (shown.options as { __span?: unknown } | undefined)?.__span;
+        return next(request);
+      },
+    ],
+  });
+  await play(createAgent({ model: 'claude-sonnet-5-5', client }));
+  expect(spans[0]?.attributes).toHaveProperty(['pawl.run.id']);
+});
+
 test('where the SDK makes no span, the one that is active is left alone', async () => {
   const { emulator } = stage({ steps });
   const client = clientOf(emulator.fetch, { openTelemetry: false });

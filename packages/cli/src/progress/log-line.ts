@@ -2,6 +2,9 @@ import type { AgentEvent } from '@pawl/agent-loop';
 import { type RunNode, totalOf } from './run-tree.ts';
 import { durationText, endingText, safe, toolText, totalText, waitText } from './words.ts';
 
+/** A shorter wait is not worth a line. */
+const TOLD_MS = 100;
+
 /** What an event is worth where nothing can be redrawn: a line, or null for most of them. `run` has folded it already. */
 export function logLine(event: AgentEvent, run: RunNode): string | null {
   const text = textOf(event, run);
@@ -19,7 +22,10 @@ function textOf(event: AgentEvent, run: RunNode): string | null {
     case 'approval-request':
       return `${safe(event.tool)} needs a decision`;
     case 'wait':
-      return waitText({ reason: event.reason, until: event.at + event.delayMs }, event.at);
+      // Of a thousand steps of a script most wait for their places, and short waits are over before they are read.
+      return event.path !== undefined || event.delayMs < TOLD_MS
+        ? null
+        : waitText({ reason: event.reason, until: event.at + event.delayMs }, event.at);
     case 'warning':
       return `warning: ${safe(event.message)}`;
     case 'reply-lost':

@@ -151,7 +151,9 @@ function fold(run: RunNode, event: AgentEvent): void {
       run.approvals.delete(event.callId);
       break;
     case 'wait':
-      run.wait = { reason: event.reason, until: event.at + event.delayMs };
+      // A step or a call that waits keeps nobody else from going on.
+      if (event.path === undefined && event.callId === undefined)
+        run.wait = { reason: event.reason, until: event.at + event.delayMs };
       break;
     case 'run-end':
       run.tools.clear();

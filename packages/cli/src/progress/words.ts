@@ -6,6 +6,9 @@ const WAITS: Readonly<Record<Wait['reason'], string>> = {
   'rate-limit': 'for the rate limit',
   overloaded: 'for an overloaded server',
   concurrency: 'for others to finish',
+  conflict: 'for an earlier call',
+  budget: 'for what others have reserved',
+  cache: 'for a shared prefix to be cached',
   spread: 'its turn in a burst',
   'first-answer': 'for the first answer',
 };
