@@ -11,6 +11,7 @@ import { Children } from '../children/children.ts';
 import type { JournalStore } from '../journal/journal.ts';
 import { Lineage } from '../children/lineage.ts';
 import { runLogger } from '../agent/logger.ts';
+import { shown } from '../option-checks.ts';
 import { haltOfChild, type Parent } from '../children/parent.ts';
 import type { RunResult } from './result.ts';
 import { routed } from '../agent/route.ts';
@@ -157,6 +158,12 @@ export function checkInput(input: RunInput): void {
     throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
   }
   if (typeof input === 'string') return;
+  const odd = input.findIndex((block) => typeof block?.type !== 'string');
+  if (odd >= 0)
+    throw new ConfigError(
+      `input[${odd}]`,
+      `is no content block. Expected one such as { type: 'text', text: '...' }, got ${shown(input[odd])}.`,
+    );
   const empty = input.findIndex((block) => block?.type === 'text' && !block.text?.trim());
   if (empty >= 0)
     throw new ConfigError(`input[${empty}]`, 'is a text block without any text, which the API refuses.');
