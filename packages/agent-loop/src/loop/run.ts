@@ -27,7 +27,7 @@ interface End {
 export async function runLoop(
   run: RunState,
   input: string | readonly ContentBlockParam[] | null,
-): Promise<RunResult<unknown>> {
+): Promise<RunResult> {
   const stopTimer = run.seams.timer(run.spec.limits.timeMs, () => {
     run.halt.trip({ kind: 'time-limit', reason: `limits.timeMs (${run.spec.limits.timeMs}) is over` });
   });
@@ -164,7 +164,7 @@ function haltedEnd(run: RunState): End {
   return { outcome: isStopped ? 'stopped' : halted.kind, reason: halted?.reason ?? null };
 }
 
-async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
+async function finish(run: RunState, end: End): Promise<RunResult> {
   const { outcome, output = null, pending } = end;
   const reason = await leaveChildren(run, end);
   // A parked run has no end yet: that is how the next owner knows it for interrupted.
