@@ -29,6 +29,7 @@ export type {
   RunResult,
   Step,
 } from './loop/result.ts';
+export { routeByAgent } from './agent/route-by-agent.ts';
 export { routeByRules } from './agent/route.ts';
 export type { Route, RouteRule } from './agent/route.ts';
 export type { InferSchema, Schema } from './tools/schema.ts';

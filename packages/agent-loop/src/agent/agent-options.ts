@@ -48,7 +48,7 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   readonly description?: string;
   readonly model: Model;
   /**
-   * Chooses the model of each run: `routeByRules([...])`, or a function, which may ask another agent. Not in the middle of a
+   * Chooses the model of each run: `routeByRules([...])`, `routeByAgent(...)`, or a function. Not in the middle of a
    * conversation: a session stays with the model it began with, as do `messages` that are handed on with `model`. Default:
    * always `model`.
    */

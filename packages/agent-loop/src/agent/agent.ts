@@ -6,7 +6,7 @@ import type { ContentBlockParam, MessageParam, Model, RequestParams } from '../a
 import { countTokens } from '../money/count-tokens.ts';
 import { ConfigError, RunError } from '../errors.ts';
 import type { AgentEvent } from '../journal/events.ts';
-import { fleetingJournal } from '../journal/journal.ts';
+import { FleetingJournal } from '../journal/journal.ts';
 import { lostByApi } from '../request/lost-reply.ts';
 import { checkList, checkOptions, checkSignal, shown } from '../option-checks.ts';
 import type { RunResult } from '../loop/result.ts';
@@ -82,7 +82,20 @@ export function createAgent<const O extends Schema | undefined = undefined>(
     asTool: (given: AnySubagentOptions = {}) => asTool(spec, options, given),
   };
   specs.set(agent, spec);
+  given.set(agent, options);
   return agent;
+}
+
+const given = new WeakMap<object, AgentOptions<Schema | undefined>>();
+
+/** The checked options of an agent, with an output. Throws a ConfigError where it has one of its own. */
+export function specWithOutput(agent: Agent<unknown>, output: Schema): AgentSpec {
+  if (specOf(agent).output)
+    throw new ConfigError(
+      'output',
+      `of agent "${agent.name}" has no place here: it is given another one. Leave it out.`,
+    );
+  return toSpec({ ...given.get(agent), output } as AgentOptions<Schema>);
 }
 
 const specs = new WeakMap<object, AgentSpec>();
@@ -112,7 +125,7 @@ function start<Output>(
   const state = new SessionState();
   return startRun<Output>({
     spec: model === undefined ? spec : withModel(spec, model),
-    journal: fleetingJournal(),
+    journal: new FleetingJournal(),
     state,
     sessionId: null,
     input,

@@ -3,6 +3,7 @@ import type { RunInput } from './agent.ts';
 import type { Awaitable, Model, RequestParams } from '../api.ts';
 import { ConfigError, messageOf, RunError } from '../errors.ts';
 import { compactingFor } from '../money/compaction-plan.ts';
+import type { RunState } from '../loop/run-state.ts';
 import { checkFunction, checkPositive, refuseUnknown, shown } from '../option-checks.ts';
 
 /** What a route chooses by. */
@@ -64,6 +65,21 @@ function checkRule(where: string, rule: RouteRule): void {
   checkFunction(`${where}.when`, rule.when);
 }
 
+/** The run that a route chooses for, where there is one: a preview has none. */
+export interface RouteScope {
+  /** By which an agent that is asked is found again after a crash: another one each time. */
+  nextKey(): string;
+  /** Begins the run, so that what is asked for it is its own, and resolves with it. */
+  begin(): Promise<RunState>;
+}
+
+const scopes = new WeakMap<RouteRequest, RouteScope>();
+
+/** The scope of a request that a route was given. */
+export function scopeOfRoute(request: RouteRequest): RouteScope | undefined {
+  return scopes.get(request);
+}
+
 /** What the model of a run depends on. */
 export interface Routed {
   /** Null where an earlier run is gone on with. */
@@ -75,12 +91,18 @@ export interface Routed {
 }
 
 /** The agent as it answers an input: with the model of the history, where there is one, or with what its route chooses. */
-export async function routed(spec: AgentSpec, { input, hasHistory, before }: Routed): Promise<AgentSpec> {
+export async function routed(
+  spec: AgentSpec,
+  { input, hasHistory, before }: Routed,
+  scope?: RouteScope,
+): Promise<AgentSpec> {
   if (!spec.route) return spec;
   if (hasHistory || input === null) return withModel(spec, before ?? spec.model);
+  const request: RouteRequest = { input, text: textOf(input), agent: spec.name, model: spec.model };
+  if (scope) scopes.set(request, scope);
   let model: unknown;
   try {
-    model = await spec.route({ input, text: textOf(input), agent: spec.name, model: spec.model });
+    model = await spec.route(request);
   } catch (cause) {
     throw new RunError('config', `The route of agent "${spec.name}" failed: ${messageOf(cause)}`, { cause });
   }

@@ -28,17 +28,17 @@ interface Counts {
  */
 export class Habit {
   readonly #all: Counts = { soon: 0, later: 0, all: 0 };
-  readonly #turns = new Map<number, Counts>();
+  #turns: Map<number, Counts> | undefined;
 
-  /** What followed the request of a turn. */
-  note(turn: number, gap: Gap): void {
+  /** What followed the request of a turn; null where it is asked for of all turns alone. */
+  note(turn: number | null, gap: Gap): void {
+    count(this.#all, gap);
+    if (turn === null) return;
+    this.#turns ??= new Map();
     const key = Math.min(turn, TURNS_APART);
     const own = this.#turns.get(key) ?? { soon: 0, later: 0, all: 0 };
     this.#turns.set(key, own);
-    for (const counts of [this.#all, own]) {
-      counts.all += 1;
-      if (gap !== 'never') counts[gap] += 1;
-    }
+    count(own, gap);
   }
 
   /** Whether anything was noted. */
@@ -52,7 +52,7 @@ export class Habit {
    */
   expect(turn: number, before: NextRequest): NextRequest {
     const overall = mixed(this.#all, before, 1);
-    const own = this.#turns.get(Math.min(turn, TURNS_APART));
+    const own = this.#turns?.get(Math.min(turn, TURNS_APART));
     return own ? mixed(own, overall, CARRIED_OVER) : overall;
   }
 
@@ -60,6 +60,11 @@ export class Habit {
   expectAny(before: NextRequest): NextRequest {
     return mixed(this.#all, before, 1);
   }
+}
+
+function count(counts: Counts, gap: Gap): void {
+  counts.all += 1;
+  if (gap !== 'never') counts[gap] += 1;
 }
 
 function mixed({ soon, later, all }: Counts, before: NextRequest, weight: number): NextRequest {

@@ -93,7 +93,7 @@ export class CachePlanner {
     if (entry.type === 'request') {
       if (!lasts && this.#last && entry.attempt === 1) this.#use.runs.note(this.#last.turn, 'soon');
       this.#last = { turn: entry.turn };
-      if (this.#use.headAt !== null) this.#use.head.note(1, gapOf(entry.at - this.#use.headAt));
+      if (this.#use.headAt !== null) this.#use.head.note(null, gapOf(entry.at - this.#use.headAt));
       this.#use.headAt = entry.at;
       this.#use.headTtl = this.#planned.system ?? this.#planned.tools;
     } else if (entry.type === 'run-end' && !lasts && this.#last) {

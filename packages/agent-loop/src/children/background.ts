@@ -7,29 +7,32 @@ interface Task {
 
 /** The background children of a run: the run goes on beside them, and does not end before they do. */
 export class Background {
-  readonly #tasks = new Set<Task>();
-  readonly #listeners = new Set<() => void>();
+  // Most runs have none, and there may be thousands of runs.
+  #tasks: Set<Task> | undefined;
+  #listeners: Set<() => void> | undefined;
 
   /** How many there are. */
   get size(): number {
-    return this.#tasks.size;
+    return this.#tasks?.size ?? 0;
   }
 
   /** Whether all of them wait for decisions. True where there is none. */
   get quiet(): boolean {
-    return [...this.#tasks].every(({ conclude }) => conclude !== undefined);
+    for (const { conclude } of this.#tasks ?? []) if (!conclude) return false;
+    return true;
   }
 
   /** Follows a child until `work` has settled. Whoever gave it deals with how it ended. */
   start(work: (waiting: Waiting) => Promise<unknown>): void {
     const task: Task = { conclude: undefined };
-    this.#tasks.add(task);
+    const tasks = (this.#tasks ??= new Set());
+    tasks.add(task);
     const set = (conclude: (() => void) | undefined): void => {
       task.conclude = conclude;
       this.#tell();
     };
     const leave = (): void => {
-      this.#tasks.delete(task);
+      tasks.delete(task);
       this.#tell();
     };
     work({ begin: (conclude) => set(conclude), end: () => set(undefined) }).then(leave, leave);
@@ -37,13 +40,14 @@ export class Background {
 
   /** Ends the waiting of all that wait: they end as `awaiting-approval`. */
   conclude(): void {
-    for (const { conclude } of this.#tasks) conclude?.();
+    for (const { conclude } of this.#tasks ?? []) conclude?.();
   }
 
   /** Calls `listener` whenever one ends, or begins or ends to wait. The returned function detaches it. */
   on(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    const listeners = (this.#listeners ??= new Set());
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   }
 
   /** Resolves at the next such change. */
@@ -57,6 +61,6 @@ export class Background {
   }
 
   #tell(): void {
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners ?? []) listener();
   }
 }

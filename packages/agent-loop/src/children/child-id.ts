@@ -1,6 +1,5 @@
 import type { JournalStore } from '../journal/journal.ts';
 import { JournalError } from '../journal/journal.ts';
-import type { ChildRecords } from './child-records.ts';
 
 const PLAIN = /^[A-Za-z0-9_-]{1,64}$/;
 const MAX_LENGTH = 128;
@@ -32,12 +31,12 @@ export async function freeChildId(
   parent: string,
   key: string,
   store: JournalStore | null,
-  known: ChildRecords,
+  isKnown: (session: string) => boolean,
 ): Promise<string> {
   const id = await childId(parent, key);
   for (let count = 1; ; count += 1) {
     const candidate = count === 1 ? id : `${id}-${count}`;
-    if (!known.has(candidate) && (await isFree(store, candidate))) return candidate;
+    if (!isKnown(candidate) && (await isFree(store, candidate))) return candidate;
   }
 }
 

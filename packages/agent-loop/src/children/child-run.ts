@@ -74,7 +74,8 @@ async function begin(parent: Parent, task: ChildTask): Promise<ChildEnded> {
   if (refusal !== null) throw new ChildRefused(refusal);
   parent.lineage.count();
   const { store, state, sessionId, runId } = parent;
-  const session = await freeChildId(sessionId ?? runId, task.key, store, state.children);
+  const isKnown = (id: string): boolean => state.children.has(id);
+  const session = await freeChildId(sessionId ?? runId, task.key, store, isKnown);
   const childRunId = task.spec.seams.id('run');
   await keepStart(parent, task, { session, childRunId, resumed: false });
   return withSession(await openChild(parent, session), (opened) =>

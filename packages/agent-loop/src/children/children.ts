@@ -18,28 +18,31 @@ export interface LiveChild {
 
 /** The runs that a run has started and that have not ended. */
 export class Children {
-  readonly #live = new Map<string, LiveChild>();
-  readonly #work = new Set<Promise<unknown>>();
+  // Most runs have none, and there may be thousands of runs.
+  #live: Map<string, LiveChild> | undefined;
+  #work: Set<Promise<unknown>> | undefined;
   #stopped: string | undefined;
 
   /** Follows a child until `work` has settled. */
   follow<T>(work: Promise<T>): Promise<T> {
-    this.#work.add(work);
-    const forget = (): void => void this.#work.delete(work);
+    const all = (this.#work ??= new Set());
+    all.add(work);
+    const forget = (): void => void all.delete(work);
     work.then(forget, forget);
     return work;
   }
 
   /** A child is running. The returned function takes note that it is not any more. */
   enter(child: LiveChild): () => void {
-    this.#live.set(child.session, child);
+    const live = (this.#live ??= new Map());
+    live.set(child.session, child);
     if (this.#stopped !== undefined) child.stop(this.#stopped);
-    return () => void this.#live.delete(child.session);
+    return () => void live.delete(child.session);
   }
 
   /** The child of that session, at any depth. */
   find(session: string): LiveChild | undefined {
-    for (const child of this.#live.values()) {
+    for (const child of this.#all) {
       const found = child.session === session ? child : child.children.find(session);
       if (found) return found;
     }
@@ -48,7 +51,7 @@ export class Children {
 
   /** The calls of children, at any depth, that wait for a decision now. */
   get asking(): readonly PendingApproval[] {
-    return [...this.#live.values()].flatMap(({ session, state, spec, children }) => [
+    return [...this.#all].flatMap(({ session, state, spec, children }) => [
       ...askedNow(state, spec).map((approval) => ({ ...approval, session })),
       ...children.asking,
     ]);
@@ -57,11 +60,15 @@ export class Children {
   /** Stops all of them, and those that are only about to begin. */
   stop(reason: string): void {
     this.#stopped = reason;
-    for (const child of this.#live.values()) child.stop(reason);
+    for (const child of this.#all) child.stop(reason);
   }
 
   /** Resolves when none is left. Whoever started one deals with how it ended. */
   async settled(): Promise<void> {
-    while (this.#work.size > 0) await Promise.allSettled(this.#work);
+    while (this.#work && this.#work.size > 0) await Promise.allSettled(this.#work);
+  }
+
+  get #all(): Iterable<LiveChild> {
+    return this.#live?.values() ?? [];
   }
 }

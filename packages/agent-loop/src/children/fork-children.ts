@@ -1,6 +1,6 @@
 import { freeChildId } from './child-id.ts';
 import { foldOf } from '../session/fold-session.ts';
-import { type ChildRecord, ChildRecords } from './child-records.ts';
+import type { ChildRecord } from './child-records.ts';
 import type { ForkEvent } from '../journal/events.ts';
 import { copyInto } from '../session/fork-journal.ts';
 import { type Journal, JournalError, type JournalStore } from '../journal/journal.ts';
@@ -39,7 +39,7 @@ async function forkChild(
   parent: string,
   seams: Seams,
 ): Promise<Copies> {
-  const to = await freeChildId(parent, callId, store, new ChildRecords());
+  const to = await freeChildId(parent, callId, store, () => false);
   const original = await openToRead(store, session);
   // It was killed before it wrote anything: the fork begins it anew.
   if (!original) return [{ from: session, to }];

@@ -258,7 +258,7 @@ export interface CompactionPlanEvent extends EntryBase {
   readonly likelyTurns: number;
 }
 /**
- * Something makes the run unusually dear. Told before the request is sent, or after its reply where only that shows it:
+ * Something makes the run unusually dear, or it goes on without something. Told before the request is sent, or after its reply where only that shows it:
  * once for a request, and once in a run for each cause. Not kept.
  *
  * - `dear-request`: its prompt alone will cost more (`usd`, an estimate) than five times the median (`medianUsd`) of what
@@ -266,11 +266,12 @@ export interface CompactionPlanEvent extends EntryBase {
  *   be read from the cache and `newTokens` have joined since; `miss` says why what was cached can not be read.
  * - `dear-reply`: it did cost so much, which its request did not show.
  * - `dear-band`: the prompt is so long that every token has a higher price.
+ * - `route`: `routeByAgent` got no decision, and goes on without.
  * - `window`: the prompt fills more than four fifths of the model's context window (`windowTokens`).
  */
 export interface WarningEvent extends EventBase {
   readonly type: 'warning';
-  readonly cause: 'dear-request' | 'dear-reply' | 'dear-band' | 'window';
+  readonly cause: 'dear-request' | 'dear-reply' | 'dear-band' | 'window' | 'route';
   readonly turn: number;
   /** The same in words. */
   readonly message: string;

@@ -159,21 +159,19 @@ export function memoryJournal(): Journal {
 }
 
 /** A journal that only counts: for a run of no session, whose entries are folded, told, and never read again. */
-export function fleetingJournal(): Journal {
-  let length = 0;
-  return {
-    get length() {
-      return length;
-    },
-    damage: null,
-    torn: null,
-    append(entries, expectedSeq) {
-      checkAppend(length, entries, expectedSeq);
-      length += entries.length;
-    },
-    async *read() {
-      // Nothing is kept.
-    },
-    close() {},
-  };
+export class FleetingJournal implements Journal {
+  readonly damage = null;
+  readonly torn = null;
+  length = 0;
+
+  append(entries: readonly Entry[], expectedSeq: number): void {
+    checkAppend(this.length, entries, expectedSeq);
+    this.length += entries.length;
+  }
+
+  async *read(): AsyncGenerator<Entry> {
+    // Nothing is kept.
+  }
+
+  close(): void {}
 }

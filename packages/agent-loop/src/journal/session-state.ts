@@ -44,6 +44,9 @@ export interface CallRecord {
   readonly used: ApprovalEvent | undefined;
 }
 
+/** Of sessions that have none. Nothing is ever folded into them. */
+const NO_CHILDREN = new ChildRecords();
+const NO_SCRIPTS = new ScriptState();
 const NOTHING: CallRecord = { started: undefined, asked: undefined, decided: undefined, used: undefined };
 
 /** The latest run of a session. */
@@ -84,13 +87,12 @@ export class SessionState {
   compactAt: number | null = null;
   /** What every request holds beside its messages, as last kept. */
   settings: SettingsEvent | null = null;
-  /** The runs it has started. */
-  readonly children = new ChildRecords();
-  /** The steps of `orchestrate`. */
-  readonly scripts = new ScriptState();
   readonly #calls = new Map<string, CallRecord>();
+  // Most runs have none of these, and there may be thousands of runs: each is made with its first entry.
+  #children: ChildRecords | undefined;
+  #scripts: ScriptState | undefined;
   /** Every call that was ever decided on, so that a late second answer is known for one. */
-  readonly #everDecided = new Set<string>();
+  #everDecided: Set<string> | undefined;
   /** What the journal tells of its prompt cache. */
   readonly cache = new CacheLog();
   #body: RequestBody | undefined;
@@ -110,6 +112,16 @@ export class SessionState {
         this.cache.rewrite(this.transcript.messages);
       },
     });
+  }
+
+  /** The runs it has started. */
+  get children(): ChildRecords {
+    return this.#children ?? NO_CHILDREN;
+  }
+
+  /** The steps of `orchestrate`. */
+  get scripts(): ScriptState {
+    return this.#scripts ?? NO_SCRIPTS;
   }
 
   /** The calls of the last reply that have not ended. */
@@ -168,7 +180,7 @@ export class SessionState {
 
   /** Whether a decision on this call was ever kept. */
   wasDecided(callId: string): boolean {
-    return this.#everDecided.has(callId);
+    return this.#everDecided?.has(callId) ?? false;
   }
 
   /**
@@ -183,13 +195,15 @@ export class SessionState {
   apply(entry: Entry): void {
     this.transcript.apply(entry);
     this.cache.apply(entry);
-    this.total.apply(entry);
+    const step = this.total.apply(entry);
     this.spend.apply(entry);
-    this.children.apply(entry);
-    this.scripts.apply(entry);
+    if (entry.type === 'child-start') this.#children ??= new ChildRecords();
+    this.#children?.apply(entry);
+    if (entry.type === 'script-start') this.#scripts ??= new ScriptState();
+    this.#scripts?.apply(entry);
     // A script may come between a run and its resumption.
-    if (!this.scripts.owns(entry)) {
-      this.run?.tally.apply(entry);
+    if (!this.#scripts?.owns(entry)) {
+      this.run?.tally.apply(entry, step);
       this.run?.spend.apply(entry);
     }
     switch (entry.type) {
@@ -268,7 +282,7 @@ export class SessionState {
         if (entry.session !== undefined) break;
         const known = this.#known(entry.callId);
         if (!known.decided) this.#calls.set(entry.callId, { ...known, decided: entry });
-        this.#everDecided.add(entry.callId);
+        (this.#everDecided ??= new Set()).add(entry.callId);
         break;
       }
       case 'compaction':

@@ -19,15 +19,7 @@ export async function begin(
   input: string | readonly ContentBlockParam[] | null,
 ): Promise<Turn | null> {
   const { state } = run;
-  const before = state.run;
-  const resumed = before?.runId === run.runId;
-  const unfinished = before?.ended === null;
-  if (!resumed) await giveUp(run, state);
-  await run.record({ type: 'run-start', model: run.params.model, ...(resumed && { resumed: true }) });
-  if (resumed) await recordLoss(run, state);
-  if (before && (resumed || unfinished)) await recall(run, before, resumed);
-  if (resumed) resumeBackground(run);
-  if (input !== null) await run.record({ type: 'input', source: 'user', content: input });
+  const resumed = await enter(run, input);
   const reply = resumed ? state.run?.unanswered : null;
   if (!reply) return null;
   const batch = new ToolBatch(run, reply.turn);
@@ -38,12 +30,43 @@ export async function begin(
   return { reply, batch };
 }
 
+const entered = new WeakMap<RunState, Promise<boolean>>();
+
+/** The first entries of a run, once: it may have begun before its model was chosen. Returns whether it is gone on with. */
+export function enter(run: RunState, input: string | readonly ContentBlockParam[] | null): Promise<boolean> {
+  let entering = entered.get(run);
+  if (!entering) entered.set(run, (entering = enterAnew(run, input)));
+  return entering;
+}
+
+/** Whether its first entries are there, or on their way. */
+export function hasEntered(run: RunState): boolean {
+  return entered.has(run);
+}
+
+async function enterAnew(
+  run: RunState,
+  input: string | readonly ContentBlockParam[] | null,
+): Promise<boolean> {
+  const { state } = run;
+  const before = state.run;
+  const resumed = before?.runId === run.runId;
+  const unfinished = before?.ended === null;
+  if (!resumed) await giveUp(run, state);
+  await run.record({ type: 'run-start', model: run.params.model, ...(resumed && { resumed: true }) });
+  if (resumed) await recordLoss(run, state);
+  if (before && (resumed || unfinished)) await recall(run, before, resumed);
+  if (resumed) resumeBackground(run);
+  if (input !== null) await run.record({ type: 'input', source: 'user', content: input });
+  return resumed;
+}
+
 /** What an earlier process has used and reserved for a run is counted before anything else is. */
 async function recall(run: RunState, record: RunRecord, resumed: boolean): Promise<void> {
   const { runId, spend } = record;
   const ofChildren = (): Promise<Spend> => spendOfUnfinished(run.store, run.state, spend, runId);
   for (const gate of run.gates)
-    await gate.recall?.({ runId, spend, resumed, inherited: run.inherited.has(gate), ofChildren });
+    await gate.recall?.({ runId, spend, resumed, inherited: run.inherited.includes(gate), ofChildren });
 }
 
 /** A new run begins while an earlier one is unfinished: its calls are answered with what is known of them. */

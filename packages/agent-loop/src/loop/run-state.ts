@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Gate } from './admission.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { RequestParams } from '../api.ts';
@@ -18,6 +17,7 @@ import { type Permissions, permissionsOf } from '../children/permissions.ts';
 import { Recorder } from '../journal/recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from '../seams.ts';
+import { Slots } from './slots.ts';
 import type { ModelRequest, RequestChanges, SessionState } from '../journal/session-state.ts';
 import { Tally } from '../money/tally.ts';
 import type { Transcript } from '../journal/transcript.ts';
@@ -51,7 +51,7 @@ export interface RunParts {
 
 /** The state of one run: what its entries fold into, and the ways to write, tell, wait and stop. */
 export class RunState implements Parent {
-  readonly spec: AgentSpec;
+  spec: AgentSpec;
   readonly runId: string;
   readonly seams: Seams;
   readonly halt: Halt;
@@ -62,7 +62,7 @@ export class RunState implements Parent {
   readonly lasts: boolean;
   readonly gates: readonly Gate[];
   /** Those of the runs above this one. */
-  readonly inherited: ReadonlySet<Gate>;
+  readonly inherited: readonly Gate[];
   readonly children: Children;
   /** Those among them that it does not wait for. */
   readonly background = new Background();
@@ -71,15 +71,15 @@ export class RunState implements Parent {
   readonly store: JournalStore | null;
   /** Told when all that it does waits for decisions; undefined where nobody waits for it who could go on meanwhile. */
   readonly waiting: Waiting | undefined;
-  /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
-  readonly limit: LimitFunction;
+  /** Places for leaf work: `limits.concurrency`. Never taken by what only waits. */
+  readonly slots: Slots;
   /** Whether anybody listens to deltas. */
   readonly telling: boolean;
-  readonly #params: RequestParams;
-  readonly #caching: CachePlanner;
+  #params: RequestParams;
+  #caching: CachePlanner;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
-  readonly #deciders = new Map<string, (decision: ApprovalEvent) => void>();
+  #deciders: Map<string, (decision: ApprovalEvent) => void> | undefined;
   #ended = false;
 
   constructor(parts: RunParts) {
@@ -90,13 +90,13 @@ export class RunState implements Parent {
     this.seams = spec.seams;
     this.logger = logger;
     this.#params = params;
-    this.limit = pLimit(spec.limits.concurrency);
+    this.slots = new Slots(spec.limits.concurrency);
     this.#sink = sink;
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
     this.sessionId = sessionId;
-    this.inherited = new Set(parts.parent?.gates);
-    this.gates = [...new Set([fanOut, ...(parts.parent?.gates ?? []), ...(parts.gates ?? [])])];
+    this.inherited = parts.parent?.gates ?? [];
+    this.gates = [...new Set([fanOut, ...this.inherited, ...(parts.gates ?? [])])];
     this.children = parts.children;
     this.lineage = parts.lineage;
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
@@ -115,7 +115,7 @@ export class RunState implements Parent {
         state.apply(entry);
         this.#caching.observe(entry);
         if (entry.type === 'approval' && entry.session === undefined)
-          this.#deciders.get(entry.callId)?.(entry);
+          this.#deciders?.get(entry.callId)?.(entry);
       },
     });
   }
@@ -125,6 +125,13 @@ export class RunState implements Parent {
     const { compactAt } = this.state;
     const decides = compactAt !== null && this.spec.autoCompaction !== null;
     return decides ? compactingAt(this.#params, compactAt) : this.#params;
+  }
+
+  /** Goes on as an agent that differs in its model. Before the first request only. */
+  adopt(spec: AgentSpec, params: RequestParams): void {
+    this.spec = spec;
+    this.#params = params;
+    this.#caching = new CachePlanner({ spec, params, log: this.state.cache, lasts: this.lasts });
   }
 
   /** Model calls of the conversation so far, in earlier runs too. */
@@ -191,8 +198,9 @@ export class RunState implements Parent {
 
   /** The next decision on a call, whoever gives it. To be forgotten when it is no longer waited for. */
   decisionOn(callId: string): { readonly decision: Promise<ApprovalEvent>; readonly forget: () => void } {
-    const decision = new Promise<ApprovalEvent>((resolve) => this.#deciders.set(callId, resolve));
-    return { decision, forget: () => this.#deciders.delete(callId) };
+    const deciders = (this.#deciders ??= new Map());
+    const decision = new Promise<ApprovalEvent>((resolve) => deciders.set(callId, resolve));
+    return { decision, forget: () => deciders.delete(callId) };
   }
 
   /** Waits, but no longer than until the run is stopped. */

@@ -4,7 +4,7 @@ import { noteCompaction } from './compaction.ts';
 import { checkOutput } from '../agent/output.ts';
 import type { Outcome, PendingApproval, RunResult } from './result.ts';
 import { gatesKept } from './admission.ts';
-import { begin } from './begin.ts';
+import { begin, hasEntered } from './begin.ts';
 import { awaitBackground, concludeBackground, endChildren, tellEnded } from '../children/run-children.ts';
 import type { RunState } from './run-state.ts';
 import { type Decision, decide } from './stop.ts';
@@ -22,16 +22,18 @@ interface End {
  * The loop: ask the model, decide by its stop reason, run the tools it called, ask again. Every step is in the journal
  * before the next begins; a request is sent only when every call of the last reply has its result.
  *
- * Returns with an outcome, or rejects with a RunError that carries what was done. The transcript is valid either way.
+ * `choose` makes a choice before it begins. Returns with an outcome, or rejects with a RunError that carries what was done. The transcript is valid either way.
  */
 export async function runLoop(
   run: RunState,
   input: string | readonly ContentBlockParam[] | null,
+  choose: () => Promise<void> = async () => {},
 ): Promise<RunResult> {
   const stopTimer = run.seams.timer(run.spec.limits.timeMs, () => {
     run.halt.trip({ kind: 'time-limit', reason: `limits.timeMs (${run.spec.limits.timeMs}) is over` });
   });
   try {
+    await choose();
     return await finish(run, await loop(run, await begin(run, input)));
   } catch (error) {
     throw await fail(run, error);
@@ -202,7 +204,7 @@ async function fail(run: RunState, thrown: unknown): Promise<RunError> {
     : new RunError('config', `The run failed unexpectedly: ${messageOf(thrown)}`, { cause: thrown });
   // Where the journal itself failed there is nothing left to close. Its children were left with it.
   if (error.code === 'journal') await run.children.settled();
-  else {
+  else if (hasEntered(run)) {
     await endChildren(run, 'the run that started it has failed').catch(() => {});
     await run
       .record({

@@ -1,5 +1,6 @@
 import type { Gate } from './admission.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
+import { chooseModel, inputToRoute, keepModel } from './choose-model.ts';
 import type { RunInput } from '../agent/agent.ts';
 import type { MessageParam, RequestParams } from '../api.ts';
 import { ConfigError, messageOf, RunError } from '../errors.ts';
@@ -14,10 +15,9 @@ import { runLogger } from '../agent/logger.ts';
 import { shown } from '../option-checks.ts';
 import { haltOfChild, type Parent } from '../children/parent.ts';
 import type { RunResult } from './result.ts';
-import { routed } from '../agent/route.ts';
+import { withModel } from '../agent/route.ts';
 import { runLoop } from './run.ts';
 import { RunState } from './run-state.ts';
-import { prefixNews } from '../session/session-prefix.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import type { Waiting } from '../children/waiting.ts';
 
@@ -75,15 +75,24 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const result = follow(start, halt, async () => {
     if (input !== null) checkInput(input);
     state.transcript.seed(start.messages ?? []);
-    const chosen = await chosenFor(start, halt);
-    const params = await prepared(chosen);
+    const toRoute = inputToRoute(start, runId);
+    const before = state.prefix?.model;
+    const own = spec.route ? withModel(spec, before ?? spec.model) : spec;
+    const params = await prepared(own);
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
     await start.after;
     const gates = start.gates ?? gatesOf(spec);
-    running = new RunState({ ...start, spec: chosen, gates, runId, halt, logger, params, children, lineage });
-    tellBegun();
-    if (spec.route && state.prefix) await keepChoice(running);
-    return runLoop(running, input) as Promise<RunResult<Output>>;
+    const parts = { ...start, spec: own, gates, runId, halt, logger, params, children, lineage };
+    const run = new RunState(parts);
+    const announce = (): void => {
+      running = run;
+      tellBegun();
+    };
+    return runLoop(run, input, async () => {
+      if (toRoute !== null) await chooseModel(run, { spec, input: toRoute, given: input, prepared });
+      else if (spec.route) await keepModel(run);
+      announce();
+    }) as Promise<RunResult<Output>>;
   });
   const over = (): void => tellBegun();
   result.then(over, over);
@@ -101,18 +110,6 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
       return true;
     },
   };
-}
-
-/** The agent with the model that this run has. A run that is stopped meanwhile ends before it would matter. */
-async function chosenFor({ spec, state, input }: RunStart, halt: Halt): Promise<AgentSpec> {
-  const hasHistory = state.transcript.messages.length > 0;
-  return (await halt.race(routed(spec, { input, hasHistory, before: state.prefix?.model }))) ?? spec;
-}
-
-/** A session knows which model it is to go on with. */
-async function keepChoice(run: RunState): Promise<void> {
-  const { spec, params, state } = run;
-  for (const entry of (await prefixNews({ spec, params, state })).news) await run.record(entry);
 }
 
 /** Runs `work` while an aborted signal stops it, or the end of its parent. */

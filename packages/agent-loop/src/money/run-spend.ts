@@ -27,10 +27,10 @@ export class RunSpend {
   #last: LastRequest | null = null;
   #budgeted = false;
   /** What was counted of each child, by its session. */
-  readonly #children: Map<string, Spend>;
+  #children: Map<string, Spend> | undefined;
 
-  constructor(children: ReadonlyMap<string, Spend> = new Map()) {
-    this.#children = new Map(children);
+  constructor(children?: ReadonlyMap<string, Spend>) {
+    this.#children = children && new Map(children);
   }
 
   get spent(): Spend {
@@ -57,7 +57,7 @@ export class RunSpend {
 
   /** What was counted of the child with this session. */
   ofChild(session: string): Spend {
-    return this.#children.get(session) ?? NOTHING;
+    return this.#children?.get(session) ?? NOTHING;
   }
 
   /** For the next run of the same session: nothing yet, but children that go on are not counted again. */
@@ -99,7 +99,7 @@ export class RunSpend {
     const all = countedOf(entry);
     this.#budgeted ||= entry.counted !== undefined;
     this.#spent = plus(this.#spent, { amount: all.amount - amount, tokens: all.tokens - tokens });
-    this.#children.set(entry.session, all);
+    (this.#children ??= new Map()).set(entry.session, all);
   }
 
   /** What was reserved for the last request; undefined where no budget asked for it. */

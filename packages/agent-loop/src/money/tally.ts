@@ -22,13 +22,13 @@ export class Tally {
   /** The tools that the last whole reply called: the next request holds the result of each. */
   #reads: readonly string[] = [];
   /** How much of each child is counted already. */
-  #counted = new Map<string, { readonly steps: number; readonly lost: Amount | null }>();
+  #counted: Map<string, { readonly steps: number; readonly lost: Amount | null }> | undefined;
 
   /** Counts from here on: what this one has counted is not counted again. */
   next(): Tally {
     const next = new Tally();
     next.#reads = this.#reads;
-    next.#counted = new Map(this.#counted);
+    next.#counted = this.#counted && new Map(this.#counted);
     return next;
   }
 
@@ -47,8 +47,11 @@ export class Tally {
     return costOf(this.steps, this.lostUsd);
   }
 
-  /** Folds one entry. */
-  apply(entry: Entry): void {
+  /**
+   * Folds one entry. `made` is the step that another tally of the same requests has made of it. Returns the step, so that
+   * a session and its run share it.
+   */
+  apply(entry: Entry, made?: Step): Step | undefined {
     switch (entry.type) {
       case 'request':
         this.turns = entry.turn;
@@ -57,65 +60,70 @@ export class Tally {
       case 'reply':
         this.reply = entry.message;
         this.text = textOf(entry.message);
-        this.#addReply(entry);
-        break;
+        return this.#addReply(entry, made ?? this.#stepOf(entry));
       case 'reply-lost':
         if (entry.text !== '') this.text = entry.text;
-        this.#addLostStep(entry);
-        break;
+        return this.#addLost(entry, made);
       case 'child-end':
         this.#addChild(entry);
         break;
       default:
     }
+    return undefined;
   }
 
-  #add(step: Step): void {
+  #add(step: Step): Step {
     this.steps.push(step);
     addUsage(this.usage, step.usage);
     this.#amount = plus(this.#amount, amountOf(step.usd));
+    return step;
   }
 
-  #addReply(entry: ReplyEvent): void {
+  #addReply({ message }: ReplyEvent, step: Step): Step {
+    // A refused turn leaves the transcript, with its calls.
+    this.#reads = message.stop_reason === 'refusal' ? [] : step.tools.toSorted();
+    return this.#add(step);
+  }
+
+  #stepOf(entry: ReplyEvent): Step {
     const { message, usd = null, savedUsd = null, cacheMiss } = entry;
     const usage = emptyUsage();
     const parts = hasPasses(message) ? partsOf(entry) : undefined;
     if (parts) for (const part of Object.values(parts)) addUsage(usage, part.usage);
     else addUsage(usage, message.usage);
-    const tools = message.content.flatMap((block) => (block.type === 'tool_use' ? [block.name] : []));
     const isMixed = parts && Object.keys(parts).some((model) => model !== message.model);
-    this.#add({
+    return {
       ...this.#head(entry),
       model: message.model,
-      tools,
+      tools: message.content.filter((block) => block.type === 'tool_use').map(({ name }) => name),
       usage,
       usd,
       ...(isMixed && { byModel: parts }),
       savedUsd,
       ...(cacheMiss !== undefined && { cacheMiss }),
       lost: false,
-    });
-    // A refused turn leaves the transcript, with its calls.
-    this.#reads = message.stop_reason === 'refusal' ? [] : tools.toSorted();
+    };
   }
 
   /** A lost reply of which the server told nothing is no step. */
-  #addLostStep(entry: ReplyLostEvent): void {
+  #addLost(entry: ReplyLostEvent, made: Step | undefined): Step | undefined {
     const { model, usage: reported, worst, lostUsd = reported || worst ? null : 0 } = entry;
     this.#lost = plus(this.#lost, amountOf(lostUsd));
-    if (!reported) return;
+    if (!reported) return undefined;
+    if (made) return this.#add(made);
     const usage = emptyUsage();
     addUsage(usage, reported);
-    this.#add({ ...this.#head(entry), model, tools: [], usage, usd: 0, savedUsd: 0, lost: true, lostUsd });
+    const head = this.#head(entry);
+    return this.#add({ ...head, model, tools: [], usage, usd: 0, savedUsd: 0, lost: true, lostUsd });
   }
 
   /** It lists all its steps; where it has ended before, some are counted. */
   #addChild({ session, steps, lostUsd = 0 }: ChildEndEvent): void {
-    const counted = this.#counted.get(session) ?? { steps: 0, lost: 0n };
+    const counted = this.#counted?.get(session) ?? { steps: 0, lost: 0n };
     for (const step of steps.slice(counted.steps)) this.#add(step);
     const lost = amountOf(lostUsd);
     this.#lost = lost === null || counted.lost === null ? null : plus(this.#lost, lost - counted.lost);
-    this.#counted.set(session, { steps: steps.length, lost });
+    (this.#counted ??= new Map()).set(session, { steps: steps.length, lost });
   }
 
   #head({ runId, turn, agent, durationMs }: ReplyEvent | ReplyLostEvent) {

@@ -83,6 +83,8 @@ export class ReplayDesk {
       tools: new Map([...original.tools].map(([name, tool]) => [name, this.#offline(tool)])),
       limits: { ...original.limits, idleMs: NEVER_MS, timeMs: NEVER_MS - 1 },
       hooks: { beforeRequest: () => this.#beforeRequest(), onEvent: (event) => this.#onEvent(event) },
+      // What it chose then.
+      ...(original.route && { route: () => this.scene.exchanges[0]?.request.model }),
       approve: undefined,
       logger: undefined,
       seams: {

@@ -33,12 +33,16 @@ export interface BatchedCall {
   ended: boolean;
   readonly abort: LazyAbort;
   stopTimer: () => void;
+  /** Gives its place back, where it has taken one. */
+  leave: () => void;
 }
 
 /** A call that may not run beside an earlier one, on which nobody has decided. */
 export interface Held {
   readonly state: 'held';
 }
+
+function nothing(): void {}
 
 /** A call that has only been found and is being checked. */
 export function batchedCall(
@@ -58,13 +62,14 @@ export function batchedCall(
     over: false,
     admitted: false,
     waitsFor: null,
-    conclude() {},
+    conclude: nothing,
     startedAt: undefined,
     effect: undefined,
     delegates: false,
     ended: false,
     abort: new LazyAbort(),
-    stopTimer() {},
+    stopTimer: nothing,
+    leave: nothing,
   };
   return call;
 }

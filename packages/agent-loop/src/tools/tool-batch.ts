@@ -46,6 +46,8 @@ export class ToolBatch {
   readonly #gate: Promise<void>;
   #closed = false;
   #undecided = 0;
+  /** No longer hears of background children. */
+  #leave: (() => void) | undefined;
   /** How long its calls took of late. */
   #durationMs = FIRST_DURATION_MS;
 
@@ -64,6 +66,7 @@ export class ToolBatch {
     this.#calls.push(call);
     call.done = this.#process(call).finally(() => {
       call.over = true;
+      call.leave();
       this.#concludeWaiting();
     });
     // `done` is awaited by run(), refuse() or discard(); until then a failure must not count as unhandled.
@@ -126,9 +129,7 @@ export class ToolBatch {
 
   /** Waits for all calls, but no longer than shortly after the run was stopped: then unfinished ones are marked. */
   async #settled(): Promise<void> {
-    const { halt, background } = this.#run;
-    // Where all calls wait for decisions, what a background child does next decides whether to go on waiting.
-    const leave = background.on(() => this.#concludeWaiting());
+    const { halt } = this.#run;
     const detach = halt.on(() => {
       for (const call of this.#calls) {
         if (!call.ended) call.abort.abort(new Error(halt.reason?.reason ?? 'stopped'));
@@ -145,7 +146,7 @@ export class ToolBatch {
       for (const call of this.#calls) await this.#end(call, unfinished(call));
     } finally {
       detach();
-      leave();
+      this.#leave?.();
     }
   }
 
@@ -170,13 +171,15 @@ export class ToolBatch {
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
     if (!(await this.#admit(call))) return { state: 'held' };
-    // It only waits: a slot that it held could be the one that its own tools need.
-    if (delegationOf(decided.tool)) return this.#start(call, decided);
-    const { limit } = this.#run;
-    const ahead = limit.activeCount + limit.pendingCount;
-    if (ahead >= limit.concurrency)
-      this.#tellWait(call, 'concurrency', Math.floor(ahead / limit.concurrency));
-    return limit(() => this.#start(call, decided));
+    // What only waits takes none: a place that it held could be the one that its own tools need.
+    if (!delegationOf(decided.tool)) {
+      const { slots, halt } = this.#run;
+      if (slots.ahead > 0) this.#tellWait(call, 'concurrency', slots.ahead);
+      const leave = await slots.take(halt);
+      if (!leave) return null;
+      call.leave = leave;
+    }
+    return this.#start(call, decided);
   }
 
   /** Waits for a decision as long as other calls go on: one that comes meanwhile is carried out by this run. */
@@ -199,7 +202,10 @@ export class ToolBatch {
 
   /** Where every call is over or waits, nobody is left to wait for. A decision that is being written still counts. */
   #concludeWaiting(): void {
-    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision') || !this.#quiet) return;
+    if (!this.#calls.some(({ waitsFor }) => waitsFor === 'decision')) return;
+    // What a background child does next decides whether to go on waiting.
+    this.#leave ??= this.#run.background.on(() => this.#concludeWaiting());
+    if (!this.#quiet) return;
     void this.#run.flushed().then(() => {
       if (!this.#quiet) return;
       const conclude = (): void => {
