@@ -89,7 +89,7 @@ export function createAgent<const O extends Schema | undefined = undefined>(
 const given = new WeakMap<object, AgentOptions<Schema | undefined>>();
 
 /** The checked options of an agent, with an output. Throws a ConfigError where it has one of its own. */
-export function specWithOutput(agent: Agent<unknown>, output: Schema): AgentSpec {
+export function specWithOutput(agent: Agent, output: Schema): AgentSpec {
   if (specOf(agent).output)
     throw new ConfigError(
       'output',
