@@ -70,7 +70,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const children = new Children();
   const lineage = new Lineage(spec.limits, start.parent?.lineage, state.children.startedBy(runId));
   let running: RunState | undefined;
-  const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
+  let begun: PromiseWithResolvers<void> | undefined;
   const result = follow(start, halt, async () => {
     if (input !== null) checkInput(input);
     state.transcript.seed(start.messages ?? []);
@@ -85,7 +85,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     const run = new RunState(parts);
     const announce = (): void => {
       running = run;
-      tellBegun();
+      begun?.resolve();
     };
     return runLoop(run, input, async () => {
       if (toRoute !== null) await chooseModel(run, { spec, input: toRoute, given: input, prepared });
@@ -93,8 +93,6 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
       announce();
     }) as Promise<RunResult<Output>>;
   });
-  const over = (): void => tellBegun();
-  result.then(over, over);
   return {
     runId,
     result,
@@ -103,7 +101,10 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     stop: (reason) => halt.trip({ kind: 'stopped', reason }),
     park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
     async keep(entry) {
-      if (!running) await begun;
+      if (!running) {
+        begun ??= Promise.withResolvers();
+        await Promise.race([begun.promise, Promise.allSettled([result])]);
+      }
       if (!running || running.over) return false;
       await running.record(entry);
       return true;
@@ -112,7 +113,15 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
 }
 
 /** Runs `work` while an aborted signal stops it, or the end of its parent. */
-export async function follow<T>(
+export function follow<T>(
+  above: Pick<RunStart, 'signal' | 'parent'>,
+  halt: Halt,
+  work: () => Promise<T>,
+): Promise<T> {
+  return above.signal || above.parent ? followed(above, halt, work) : work();
+}
+
+async function followed<T>(
   { signal, parent }: Pick<RunStart, 'signal' | 'parent'>,
   halt: Halt,
   work: () => Promise<T>,
