@@ -156,6 +156,7 @@ async function carryOn(parent: Parent, given: ChildTask, child: ChildSession): P
   });
   const leave = parent.children.enter({ session, spec: task.spec, state, ...started });
   const ended = await started.result.catch(asRunError);
+  await started.left();
   leave();
   const parked = parent.halt.reason && haltOfChild(parent.halt.reason).kind === 'parked';
   if (state.run?.end || !parked) await keepEnd(parent, task, child, ended, started.lineage.started);

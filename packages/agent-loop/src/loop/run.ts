@@ -6,6 +6,7 @@ import type { Outcome, PendingApproval, RunResult } from './result.ts';
 import { gatesKept } from './admission.ts';
 import { begin, hasEntered } from './begin.ts';
 import { awaitBackground, concludeBackground, endChildren, tellEnded } from '../children/run-children.ts';
+import { UNKEPT } from './prompt-end.ts';
 import type { RunState } from './run-state.ts';
 import { type Decision, decide } from './stop.ts';
 import { takeTurn, type Turn } from './turn.ts';
@@ -164,6 +165,19 @@ function haltedEnd(run: RunState): End {
   if (halted?.kind === 'failed') throw halted.error;
   const isStopped = !halted || halted.kind === 'stopped' || halted.kind === 'parked';
   return { outcome: isStopped ? 'stopped' : halted.kind, reason: halted?.reason ?? null };
+}
+
+/** The result of a run that was stopped and could not end, because its store did not answer. Throws where it had failed. */
+export function leftBehind<Output>(run: RunState): RunResult<Output> {
+  const result = run.snapshot();
+  if (run.halt.reason?.kind === 'failed') {
+    run.halt.reason.error.result ??= result;
+    throw run.halt.reason.error;
+  }
+  const { outcome, reason } = haltedEnd(run);
+  run.logger.warn({ outcome, reason }, 'run left: its store does not answer');
+  const said = `${reason ?? outcome}; ${UNKEPT}`;
+  return { ...result, outcome, output: null, reason: said, reply: run.tally.reply, pending: null };
 }
 
 async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {

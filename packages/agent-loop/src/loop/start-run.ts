@@ -14,8 +14,9 @@ import { Lineage } from '../children/lineage.ts';
 import { runLogger } from '../agent/logger.ts';
 import { haltOfChild, type Parent } from '../children/parent.ts';
 import type { RunResult } from './result.ts';
+import { endPromptly, type PromptWork } from './prompt-end.ts';
 import { withModel } from '../agent/route.ts';
-import { runLoop } from './run.ts';
+import { leftBehind, runLoop } from './run.ts';
 import { RunState } from './run-state.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import type { Waiting } from '../children/waiting.ts';
@@ -58,6 +59,8 @@ export interface StartedRun<Output> {
   /** The runs that it has started. */
   readonly children: Children;
   readonly lineage: Lineage;
+  /** What it still has to keep once its result is there, because its store has not answered; undefined for the most part. */
+  readonly left: () => Promise<void> | undefined;
 }
 
 /** Starts a run at once. A run that was interrupted, or waits for approval, goes on under the id it had. */
@@ -69,8 +72,10 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const halt = new Halt();
   const children = new Children();
   const lineage = new Lineage(spec.limits, start.parent?.lineage, state.children.startedBy(runId));
+  let latest: RunState | undefined;
   let running: RunState | undefined;
   let begun: PromiseWithResolvers<void> | undefined;
+  let ending: PromptWork<RunResult<Output>> | undefined;
   const result = follow(start, halt, async () => {
     if (input !== null) checkInput(input);
     state.transcript.seed(start.messages ?? []);
@@ -79,25 +84,32 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     const own = spec.route ? withModel(spec, before ?? spec.model) : spec;
     const params = await prepared(own);
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
-    await start.after;
     const gates = start.gates ?? gatesOf(spec);
     const parts = { ...start, spec: own, gates, runId, halt, logger, params, children, lineage };
-    const run = new RunState(parts);
-    const announce = (): void => {
-      running = run;
-      begun?.resolve();
+    const work = async (): Promise<RunResult<unknown>> => {
+      await start.after;
+      const run = new RunState(parts);
+      // Nobody waits for it any more.
+      if (ending?.left()) return leftBehind(run);
+      latest = run;
+      return runLoop(run, input, async () => {
+        if (toRoute !== null) await chooseModel(run, { spec, input: toRoute, given: input, prepared });
+        else if (spec.route) await keepModel(run);
+        running = run;
+        begun?.resolve();
+      });
     };
-    return runLoop(run, input, async () => {
-      if (toRoute !== null) await chooseModel(run, { spec, input: toRoute, given: input, prepared });
-      else if (spec.route) await keepModel(run);
-      announce();
-    }) as Promise<RunResult<Output>>;
+    ending = endPromptly(halt, spec.seams, work() as Promise<RunResult<Output>>, () =>
+      leftBehind<Output>(latest ?? new RunState(parts)),
+    );
+    return ending.result;
   });
   return {
     runId,
     result,
     children,
     lineage,
+    left: () => ending?.left(),
     stop: (reason) => halt.trip({ kind: 'stopped', reason }),
     park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
     async keep(entry) {

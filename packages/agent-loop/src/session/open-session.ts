@@ -50,7 +50,7 @@ export interface Loan {
 }
 
 /** What writes to a session until its result is there: a run, or a script. */
-export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep' | 'children'> & {
+export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep' | 'children' | 'left'> & {
   readonly result: Promise<unknown>;
 };
 
@@ -64,6 +64,8 @@ export class OpenSession<Output> implements Session<Output> {
   readonly #deciding = new Map<string, Promise<void>>();
   #closing: Promise<void> | undefined;
   #parked = false;
+  /** Whether what the last run has to keep is still on its way to the store. */
+  #unkept = false;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -303,6 +305,10 @@ export class OpenSession<Output> implements Session<Output> {
     this.#active = active;
     const free = (): void => {
       this.#active = null;
+      const left = active.left();
+      if (!left) return;
+      this.#unkept = true;
+      void this.#log.after(() => left.then(() => void (this.#unkept = false)));
     };
     active.result.then(free, free);
     return active;
@@ -331,6 +337,11 @@ export class OpenSession<Output> implements Session<Output> {
   }
 
   #checkResumable(): void {
+    if (this.#unkept)
+      throw new ConfigError(
+        'session',
+        `session "${this.id}" still waits for its store to keep what its last run has done. Wait for that, or open it anew.`,
+      );
     if (this.resumable) return;
     const script = this.#state.scripts.unfinished;
     const instead =

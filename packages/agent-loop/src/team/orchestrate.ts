@@ -19,8 +19,10 @@ import {
   shown,
 } from '../option-checks.ts';
 import type { ScriptOutcome } from './script-entries.ts';
+import { endPromptly, type PromptWork, UNKEPT } from '../loop/prompt-end.ts';
 import { settleOrphans } from './script-agent.ts';
 import { ScriptRun } from './script-run.ts';
+import { haltError } from './script-scope.ts';
 import { within } from './script-step.ts';
 import { type Seams, systemSeams } from '../seams.ts';
 import type { Session } from '../session/session.ts';
@@ -124,9 +126,15 @@ function startScript<T>(
     concurrency,
     onEvent,
   });
-  const result = follow({ signal }, run.root.halt, () => play(run, limits, script, loan?.after));
+  let ending: PromptWork<T> | undefined;
+  const { halt } = run.root;
+  const result = follow({ signal }, halt, () => {
+    ending = endPromptly(halt, run.seams, play(run, limits, script, loan?.after), () => leftBehind(run));
+    return ending.result;
+  });
   return {
     result,
+    left: () => ending?.left(),
     children: run.children,
     park: () =>
       run.root.halt.trip({ kind: 'parked', reason: 'the session was closed; run the script again to go on' }),
@@ -172,6 +180,15 @@ async function failed(run: ScriptRun, error: unknown): Promise<unknown> {
   else if (!isJournal(reason)) await close(run, outcome, messageOf(error));
   if (RunError.is(error)) error.result ??= run.snapshot();
   return error;
+}
+
+/** A script that was stopped and could not end, because its store did not answer. */
+function leftBehind(run: ScriptRun): never {
+  const { reason } = run.root.halt;
+  const { code, message, cause } = haltError(reason ?? { kind: 'stopped', reason: 'the script was stopped' });
+  const error = new RunError(code, `${message}; ${UNKEPT}`, { cause });
+  error.result = run.snapshot();
+  throw error;
 }
 
 /** Where even this cannot be kept, what went wrong before is what has to be told. */
