@@ -13,7 +13,7 @@ async function measure(params: Params): Promise<Sample> {
 
 const cases = {
   '@anthropic-ai/sdk': { modules: '@anthropic-ai/sdk' },
-  'SDK + zod': { modules: '@anthropic-ai/sdk zod' },
+  'SDK + zod + p-limit': { modules: '@anthropic-ai/sdk zod p-limit' },
   '@pawl/agent-loop': { modules: '@pawl/agent-loop' },
   'SDK + its zod helper': { modules: '@anthropic-ai/sdk @anthropic-ai/sdk/helpers/beta/zod' },
   'ai + @ai-sdk/anthropic': { modules: 'ai @ai-sdk/anthropic' },

@@ -23,11 +23,15 @@ const SIMULATION = [
   'test/reliability/simulation',
 ];
 const TOOLS = ['packages/agent-loop/test/tools', 'packages/agent-loop/test/loop/journal.test.ts'];
+const MONEY = ['budget', 'money', 'cache'].map((room) => `packages/agent-loop/test/${room}`);
+const CHILDREN = ['subagents', 'orchestrate'].map((room) => `packages/agent-loop/test/${room}`);
 const LOOP = ['packages/agent-loop/test/loop'];
 
 /** Groups of tests, the likeliest first. */
 function groupsFor({ file }: Mutant): readonly (readonly string[])[] {
   if (file.startsWith('stores/')) return [STORES, SIMULATION];
+  if (/\/(money|cache)\//.test(file)) return [MONEY, CHILDREN, SESSIONS, LOOP];
+  if (/\/(children|team)\//.test(file)) return [CHILDREN, MONEY, SESSIONS, LOOP];
   if (/(tool-|stop)/.test(file)) return [TOOLS, SESSIONS, SIMULATION, LOOP];
   return [SESSIONS, SIMULATION, TOOLS, LOOP];
 }
@@ -72,7 +76,7 @@ async function firstFailure(folder: string, groups: readonly (readonly string[])
 }
 
 async function failuresOf(folder: string, tests: readonly string[]): Promise<string[]> {
-  const { code, out } = await run('pnpm', ['exec', 'vitest', 'run', ...tests], folder);
+  const { code, out } = await run('pnpm', ['exec', 'vitest', 'run', '--bail=1', ...tests], folder);
   if (code === 0) return [];
   // SIGTERM from outside says nothing of the fault: it must not count as noticed.
   if (code === 143) throw new Error('The tests were stopped from outside. Run the mutant again.');
@@ -99,7 +103,7 @@ const mutants = MUTANTS.filter(({ id }) => wanted.length === 0 || wanted.include
 const folder = await copyRepository();
 const survivors: Mutant[] = [];
 try {
-  const all = [SESSIONS, STORES, SIMULATION, TOOLS, LOOP];
+  const all = [SESSIONS, STORES, SIMULATION, TOOLS, MONEY, CHILDREN, LOOP];
   const broken = await firstFailure(folder, all);
   if (broken) throw new Error(`Without any mutant the tests fail already: ${broken}`);
   for (const mutant of mutants) {

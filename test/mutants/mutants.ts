@@ -14,7 +14,7 @@ const LOOP = 'agent-loop/src';
 const FILE = 'stores/src/file';
 const SQLITE = 'stores/src/sqlite';
 
-/** Forty faults in loop and store. */
+/** Faults in loop, store, money and subagents. */
 export const MUTANTS: readonly Mutant[] = [
   {
     id: 'told-before-kept',
@@ -298,5 +298,110 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (row?.epoch !== epoch) throw',
     replace: 'if (!row) throw',
     breaks: '9: exactly one owner goes on',
+  },
+  {
+    id: 'reserved-by-nobody',
+    file: `${LOOP}/money/budget-book.ts`,
+    find: "if (!fits(plus(worst, own), room)) return { kind: 'later' };",
+    replace: '',
+    breaks: '4: reservations of others count',
+  },
+  {
+    id: 'lost-for-free',
+    file: `${LOOP}/money/budget-book.ts`,
+    find: 'if (reserved) this.#lost = plus(this.#lost, reserved);',
+    replace: '',
+    breaks: '4: a lost reply may have been billed',
+  },
+  {
+    id: 'settled-at-worst',
+    file: `${LOOP}/money/budget-book.ts`,
+    find: 'plus(this.#spent, used ?? reserved)',
+    replace: 'plus(this.#spent, reserved)',
+    breaks: '4: what was not used is given back',
+  },
+  {
+    id: 'reserve-spent',
+    file: `${LOOP}/money/budget-book.ts`,
+    find: 'ceiling.amount - gone.amount - hold',
+    replace: 'ceiling.amount - gone.amount',
+    breaks: '4: money is kept back for the closing answer',
+  },
+  {
+    id: 'child-counted-again',
+    file: `${LOOP}/money/run-spend.ts`,
+    find: '{ amount: all.amount - amount, tokens: all.tokens - tokens }',
+    replace: 'all',
+    breaks: '4: a child that goes on is not counted twice',
+  },
+  {
+    id: 'child-billed-again',
+    file: `${LOOP}/money/tally.ts`,
+    find: 'steps.slice(counted.steps)',
+    replace: 'steps',
+    breaks: '5: the sum of steps is the total',
+  },
+  {
+    id: 'free-compaction',
+    file: `${LOOP}/money/tally.ts`,
+    find: 'if (parts) for (const part',
+    replace: 'if (!parts) for (const part',
+    breaks: '5: every pass is billed',
+  },
+  {
+    id: 'deaf-worst-case',
+    file: `${LOOP}/money/worst-case.ts`,
+    find: 'money.perToken * BigInt(maxTokens)',
+    replace: 'money.perToken',
+    breaks: '4: the worst case holds the longest reply',
+  },
+  {
+    id: 'child-runs-anew',
+    file: `${LOOP}/children/child-run.ts`,
+    find: 'return known ? reenter(parent, task, known) : begin(parent, task);',
+    replace: 'return begin(parent, task);',
+    breaks: '2: a finished subagent is not run again',
+  },
+  {
+    id: 'lost-by-child-for-free',
+    file: `${LOOP}/children/child-run.ts`,
+    find: 'lostUsd: state.total.lostUsd,',
+    replace: 'lostUsd: 0,',
+    breaks: '5: what a subagent lost is on the bill',
+  },
+  {
+    id: 'uncounted-children',
+    file: `${LOOP}/children/lineage.ts`,
+    find: 'this.#parent?.count(started);\n  }\n}',
+    replace: '}\n}',
+    breaks: 'limits.children holds for the whole tree',
+  },
+  {
+    id: 'child-allows-itself',
+    file: `${LOOP}/children/permissions.ts`,
+    find: 'if (!own || !above) return own ?? above;\n  return async (call) => {',
+    replace: 'if (own) return own;\n  if (!above) return above;\n  return async (call) => {',
+    breaks: "a child's permissions are at most its parent's",
+  },
+  {
+    id: 'steps-forgotten',
+    file: `${LOOP}/team/script-state.ts`,
+    find: 'if (step) steps.set(end.path, { ...step, end });',
+    replace: '',
+    breaks: '2: a finished step is not taken again',
+  },
+  {
+    id: 'places-not-handed-down',
+    file: `${LOOP}/team/places.ts`,
+    find: 'if (this.#atWork.size >= this.#limit && !inherits) return false;',
+    replace: 'if (this.#atWork.size >= this.#limit) return false;',
+    breaks: 'no deadlock at concurrency 1',
+  },
+  {
+    id: 'fan-out-unheld',
+    file: `${LOOP}/cache/fan-out.ts`,
+    find: 'return prefix.writing ? follow(run, prefix, ttl) : lead(run, prefix, ttl);',
+    replace: 'return lead(run, prefix, ttl);',
+    breaks: '6: a shared prefix is written once',
   },
 ];

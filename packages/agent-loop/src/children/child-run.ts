@@ -38,7 +38,7 @@ export interface ChildTask {
 }
 
 /** How a child ended: with its result, or with the error of a run that could not go on. */
-export type ChildEnded = RunResult<unknown> | RunError;
+export type ChildEnded = RunResult | RunError;
 
 /** Why a child was not run: a limit of the tree, or a parent that is stopped. Nothing was recorded or sent for it. */
 export class ChildRefused extends Error {
@@ -57,7 +57,7 @@ export class ChildLost extends Error {
  * Resolves however it ended, as `Agent.run` does, and rejects with its RunError where it failed. A child that was left
  * with its parent, to be resumed, resolves as `stopped`. Waits for nothing that its parent's tools could hold.
  */
-export async function runChild(parent: Parent, task: ChildTask): Promise<RunResult<unknown>> {
+export async function runChild(parent: Parent, task: ChildTask): Promise<RunResult> {
   const ended = await parent.children.follow(enter(parent, task));
   if (RunError.is(ended)) throw ended;
   return ended;

@@ -11,7 +11,9 @@ const WHOLE: ReadonlySet<string | null> = new Set([
 
 /** The blocks of a reply that may be sent back: all of them, but for what the API refuses to read again. */
 export function sendable(message: Message, broken: ReadonlySet<string>): ContentBlockParam[] {
-  const content = message.content.filter((block) => block.type !== 'text' || block.text.trim() !== '');
+  const content = servedBlocks(message.content).filter(
+    (block) => block.type !== 'text' || block.text.trim() !== '',
+  );
   // The very list of the reply where nothing is left out: its JSON, made for the journal, then serves the request too.
   if (WHOLE.has(message.stop_reason))
     return content.length === message.content.length ? message.content : content;
@@ -20,6 +22,23 @@ export function sendable(message: Message, broken: ReadonlySet<string>): Content
     return !(block.type === 'tool_use' && broken.has(block.id));
   }) as ContentBlockParam[];
   return withoutTrailingThinking(withoutCalls(uncut, openServerCalls(uncut)));
+}
+
+/**
+ * The blocks of a reply that count. Where a model declined and another one went on in its place, a `fallback` block stands
+ * between them: calls before it are taken back, those of the server's tools too where they have no result. They are not
+ * run, answered or sent back; all else stays, for the turn is signed in the order that it has.
+ *
+ * See https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback
+ */
+export function servedBlocks(content: Message['content']): Message['content'] {
+  const boundary = content.findLastIndex(({ type }) => (type as string) === 'fallback');
+  if (boundary < 0) return content;
+  const open = openServerCalls(content.slice(0, boundary));
+  return content.filter((block, index) => {
+    if (index > boundary) return true;
+    return block.type !== 'tool_use' && !('id' in block && open.has(block.id));
+  });
 }
 
 /**

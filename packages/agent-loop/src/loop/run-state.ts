@@ -1,3 +1,4 @@
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { Gate } from './admission.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { RequestParams } from '../api.ts';
@@ -17,7 +18,6 @@ import { type Permissions, permissionsOf } from '../children/permissions.ts';
 import { Recorder } from '../journal/recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from '../seams.ts';
-import { Slots } from './slots.ts';
 import type { ModelRequest, RequestChanges, SessionState } from '../journal/session-state.ts';
 import { Tally } from '../money/tally.ts';
 import type { Transcript } from '../journal/transcript.ts';
@@ -71,11 +71,10 @@ export class RunState implements Parent {
   readonly store: JournalStore | null;
   /** Told when all that it does waits for decisions; undefined where nobody waits for it who could go on meanwhile. */
   readonly waiting: Waiting | undefined;
-  /** Places for leaf work: `limits.concurrency`. Never taken by what only waits. */
-  readonly slots: Slots;
   /** Whether anybody listens to deltas. */
   readonly telling: boolean;
   #params: RequestParams;
+  #limit: LimitFunction | undefined;
   #caching: CachePlanner;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
@@ -90,7 +89,6 @@ export class RunState implements Parent {
     this.seams = spec.seams;
     this.logger = logger;
     this.#params = params;
-    this.slots = new Slots(spec.limits.concurrency);
     this.#sink = sink;
     this.telling = sink !== undefined || spec.hooks.onEvent !== undefined;
     this.state = state;
@@ -125,6 +123,11 @@ export class RunState implements Parent {
     const { compactAt } = this.state;
     const decides = compactAt !== null && this.spec.autoCompaction !== null;
     return decides ? compactingAt(this.#params, compactAt) : this.#params;
+  }
+
+  /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
+  get limit(): LimitFunction {
+    return (this.#limit ??= pLimit(this.spec.limits.concurrency));
   }
 
   /** Goes on as an agent that differs in its model. Before the first request only. */

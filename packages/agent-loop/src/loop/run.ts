@@ -8,6 +8,7 @@ import { begin, hasEntered } from './begin.ts';
 import { awaitBackground, concludeBackground, endChildren, tellEnded } from '../children/run-children.ts';
 import { UNKEPT } from './prompt-end.ts';
 import type { RunState } from './run-state.ts';
+import { servedBlocks } from '../journal/sendable.ts';
 import { type Decision, decide } from './stop.ts';
 import { takeTurn, type Turn } from './turn.ts';
 
@@ -29,7 +30,7 @@ export async function runLoop(
   run: RunState,
   input: string | readonly ContentBlockParam[] | null,
   choose: () => Promise<void> = async () => {},
-): Promise<RunResult<unknown>> {
+): Promise<RunResult> {
   const stopTimer = run.seams.timer(run.spec.limits.timeMs, () => {
     run.halt.trip({ kind: 'time-limit', reason: `limits.timeMs (${run.spec.limits.timeMs}) is over` });
   });
@@ -59,7 +60,7 @@ async function loop(run: RunState, interrupted: Turn | null): Promise<End> {
     if (run.state.run?.closing) return closingEnd(run, taken);
     const { message } = taken.reply;
     pauses = message.stop_reason === 'pause_turn' ? pauses + 1 : 0;
-    const calls = message.content.filter((block) => block.type === 'tool_use').length;
+    const calls = servedBlocks(message.content).filter((block) => block.type === 'tool_use').length;
     const decision = decide({ stopReason: message.stop_reason, calls, pauses, maxPauses: limits.pauses });
     switch (decision.next) {
       case 'run-tools': {
@@ -180,7 +181,7 @@ export function leftBehind<Output>(run: RunState): RunResult<Output> {
   return { ...result, outcome, output: null, reason: said, reply: run.tally.reply, pending: null };
 }
 
-async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
+async function finish(run: RunState, end: End): Promise<RunResult> {
   const { outcome, output = null, pending } = end;
   const reason = await leaveChildren(run, end);
   // A parked run has no end yet: that is how the next owner knows it for interrupted.

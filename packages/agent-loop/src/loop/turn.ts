@@ -9,6 +9,7 @@ import { planCompaction } from '../money/compaction-plan.ts';
 import { watchReply, watchRequest } from '../money/request-watch.ts';
 import { costOfLast, lossFields, priceFields } from '../money/reply-price.ts';
 import type { RunState } from './run-state.ts';
+import { servedBlocks } from '../journal/sendable.ts';
 import { ToolBatch } from '../tools/tool-batch.ts';
 
 /** A whole reply and the batch of its tool calls, of which `read` tools may already be running. */
@@ -48,6 +49,8 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       const watching = { begun: () => permit.begun?.(), attempts: permit.attempts };
       const reply = await callModel(run, request, listenTo(run, batch), watching);
       permit.settle(reply.message);
+      const served = servedBlocks(reply.message.content);
+      if (served !== reply.message.content) batch.retain(served as readonly { readonly id?: string }[]);
       return await keep(run, turn, reply, batch);
     } catch (error) {
       await batch.discard();

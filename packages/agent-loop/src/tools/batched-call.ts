@@ -33,8 +33,6 @@ export interface BatchedCall {
   ended: boolean;
   readonly abort: LazyAbort;
   stopTimer: () => void;
-  /** Gives its place back, where it has taken one. */
-  leave: () => void;
 }
 
 /** A call that may not run beside an earlier one, on which nobody has decided. */
@@ -69,7 +67,6 @@ export function batchedCall(
     ended: false,
     abort: new LazyAbort(),
     stopTimer: nothing,
-    leave: nothing,
   };
   return call;
 }

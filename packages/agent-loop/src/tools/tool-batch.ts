@@ -66,7 +66,6 @@ export class ToolBatch {
     this.#calls.push(call);
     const over = (): void => {
       call.over = true;
-      call.leave();
       this.#concludeWaiting();
     };
     call.done = this.#process(call);
@@ -107,6 +106,19 @@ export class ToolBatch {
     }
     this.#open();
     await this.#settled();
+  }
+
+  /**
+   * Forgets all calls but these: the model that asked for the others declined before it had finished. What was started
+   * early is stopped, and its end belongs to nothing.
+   */
+  retain(calls: readonly { readonly id?: string }[]): void {
+    const kept = new Set(calls.map(({ id }) => id));
+    for (const call of this.#calls) {
+      if (kept.has(call.block.id)) continue;
+      call.abort.abort(new Error('the model that asked for this call declined'));
+      if (call.startedAt === undefined) call.ended = true;
+    }
   }
 
   /** The reply was lost: stops what was started early and forgets it. */
@@ -174,7 +186,7 @@ export class ToolBatch {
   async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {
     const prepared = await call.prepared;
     if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate();
-    if (this.#over) return null;
+    if (call.ended || this.#over) return null;
     if (prepared.state === 'settled') return this.#end(call, prepared);
     const first = await (call.record
       ? decideInterrupted(this.#run, call.block, prepared, call.record, this.#context(call))
@@ -184,15 +196,12 @@ export class ToolBatch {
     if (decided.state === 'undecided') return decided;
     call.access = decided.access;
     if (!(await this.#admit(call))) return { state: 'held' };
-    // What only waits takes none: a place that it held could be the one that its own tools need.
-    if (!delegationOf(decided.tool)) {
-      const { slots, halt } = this.#run;
-      if (slots.ahead > 0) this.#tellWait(call, 'concurrency', slots.ahead);
-      const leave = await slots.take(halt);
-      if (!leave) return null;
-      call.leave = leave;
-    }
-    return this.#start(call, decided);
+    // It only waits: a slot that it held could be the one that its own tools need.
+    if (delegationOf(decided.tool)) return this.#start(call, decided);
+    const { limit } = this.#run;
+    const rounds = Math.floor((limit.activeCount + limit.pendingCount) / limit.concurrency);
+    if (rounds > 0) this.#tellWait(call, 'concurrency', rounds);
+    return limit(() => this.#start(call, decided));
   }
 
   /** Waits for a decision as long as other calls go on: one that comes meanwhile is carried out by this run. */

@@ -4,11 +4,13 @@ import { randomFrom } from '../../../stores/test/support/random.ts';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import {
   type Agent,
+  type Budget,
   createAgent,
   createBudget,
   defineTool,
   openSession,
   type Session,
+  type Tool,
 } from '../../src/index.ts';
 import { systemSeams } from '../../src/seams.ts';
 import { memoryStore } from '../../src/store.ts';
@@ -37,7 +39,7 @@ function greedyTree(cut: () => boolean): Emulator {
   });
 }
 
-function tree(emulator: Emulator, usd: number, shared?: ReturnType<typeof createBudget>): Agent {
+function tree(emulator: Emulator, usd: number, shared?: Budget, tools: readonly Tool[] = [look]): Agent {
   const common = {
     model: 'claude-haiku-4-5',
     client: clientOf(emulator.fetch, { maxRetries: 0 }),
@@ -51,7 +53,7 @@ function tree(emulator: Emulator, usd: number, shared?: ReturnType<typeof create
     name: 'worker',
     system: 'worker',
     description: 'Works.',
-    tools: [look],
+    tools,
   });
   return createAgent({
     ...common,
@@ -64,6 +66,39 @@ function tree(emulator: Emulator, usd: number, shared?: ReturnType<typeof create
 }
 
 describe('a tree of subagents', () => {
+  test('a worker that waits for decisions again and again is counted once', async () => {
+    const usage = { output_tokens: 1000 };
+    const paint = defineTool({
+      name: 'paint',
+      description: 'Paints.',
+      input: { type: 'object' },
+      approve: true,
+      run: () => 'painted',
+    });
+    const emulator = createEmulator({
+      respond({ body }) {
+        const turn = body.messages.filter(({ role }) => role === 'assistant').length;
+        if (body.system === 'lead')
+          return turn === 0 ? reply(toolUse('worker', { task: 'Paint.' })) : reply('Done.');
+        return turn < 5 ? reply(toolUse('paint', {}, { id: `paint_${turn}` }), { usage }) : reply('Painted.');
+      },
+    });
+    const store = memoryStore();
+    for (let turn = 0; ; turn += 1) {
+      // Five replies of 0.005 USD, and no more: were each pause counted again, it would be three times as much.
+      await using session = await openSession({
+        agent: tree(emulator, 0.06, undefined, [paint]),
+        store,
+        id: 's',
+      });
+      if (turn > 0) await session.approve(`paint_${turn - 1}`, true);
+      const { outcome, cost } = await (turn > 0 ? session.resume() : session.run('Go.'));
+      if (outcome === 'awaiting-approval') continue;
+      expect([turn, outcome, cost.usd]).toEqual([5, 'completed', emulator.bill.usd]);
+      return;
+    }
+  });
+
   test('keeps to the limit of the run at its top, and its worker to the budget it is given', async () => {
     const emulator = greedyTree(() => false);
     const budget = createBudget({ usd: 0.2 });

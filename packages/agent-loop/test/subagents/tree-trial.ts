@@ -124,6 +124,8 @@ function expectBilledOnce(
     known.reduce((total, usage) => total + (of(usage) ?? 0), 0);
   expect(session.usage.input_tokens).toBe(sum((usage) => usage.input_tokens));
   expect(session.usage.output_tokens).toBe(sum((usage) => usage.output_tokens));
+  const lostUsd = lost.reduce((total, entry) => total + (entry.lostUsd ?? 0), 0);
+  expect(session.cost.lostUsd).toBeCloseTo(lostUsd, 12);
   // Nothing is asked for again but what was lost.
   expect(emulator.requests.length).toBeLessThanOrEqual(replies.length + lost.length);
   const asked = replies.map(({ agent, message }) => `${agent} ${message.id}`);
