@@ -10,7 +10,7 @@ export interface Finding {
 /** What must be true of a bill: it adds up, and it is the server's own. */
 export function findingsOf(
   { rows, total, cache }: CostReport,
-  runs: readonly RunResult<unknown>[],
+  runs: readonly RunResult[],
   bill: Bill | null,
 ): Finding[] {
   const ofRuns = runs.map((run) => costReport(run));

@@ -57,11 +57,7 @@ function showCost({ usd, byAgent }: Cost): void {
 }
 
 /** What has to be true in the end, whoever answered. */
-function check(
-  { text, outcome, cost, steps }: RunResult<never>,
-  endpoint: Endpoint,
-  sessions: number,
-): boolean {
+function check({ text, outcome, cost, steps }: RunResult, endpoint: Endpoint, sessions: number): boolean {
   const sum = steps.reduce((total, step) => total + (step.usd ?? 0), 0);
   const billed = endpoint.billedUsd?.() ?? null;
   const findings: [what: string, holds: boolean][] = [

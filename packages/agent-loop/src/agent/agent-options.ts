@@ -38,6 +38,7 @@ import { type Seams, systemSeams } from '../seams.ts';
 import type { RunnableTool, Tool } from '../tools/tool.ts';
 import { type ServerTool, sortTools } from '../tools/tool-list.ts';
 import { checkPriced } from '../money/worst-case.ts';
+import { checkRequest } from './request-option.ts';
 
 /** What `createAgent` takes. Only `model` is required. */
 export interface AgentOptions<O extends Schema | undefined = undefined> {
@@ -61,7 +62,7 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
   /** Tools of `defineTool` or the SDK, and server tools such as `{ type: 'web_search_20260318', name: 'web_search' }`. */
   readonly tools?: readonly (Tool | RunnableTool | ServerTool)[];
   /** Agents it may delegate to: each is a tool, `agent.asTool()`. They need a name and a description. */
-  readonly subagents?: readonly Agent<unknown>[];
+  readonly subagents?: readonly Agent[];
   readonly limits?: Partial<Limits>;
   /** Any client of the SDK. Default: one with the SDK's own defaults, made on first use. */
   readonly client?: Client;
@@ -136,19 +137,6 @@ const OPTIONS: readonly (keyof AgentOptions)[] = [
   'inferenceGeo',
   'seams',
 ];
-/** Request fields that have an option of their own, or that the loop sets itself. */
-const OWN_FIELDS: Readonly<Record<string, string>> = {
-  model: 'model',
-  max_tokens: 'maxTokens',
-  system: 'system',
-  tools: 'tools',
-  tool_choice: 'toolChoice',
-  thinking: 'thinking',
-  messages: 'the input of run()',
-  stream: 'nothing: the loop always streams',
-  betas: 'betas',
-};
-
 const HOOKS: readonly (keyof Hooks)[] = ['beforeRequest', 'afterReply', 'beforeTool', 'afterTool', 'onEvent'];
 
 /** Checks the options once and completes them. Throws a ConfigError that names the option, what was expected and what came. */
@@ -168,7 +156,6 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkHooks(hooks);
   checkClient(client);
   checkLogger(logger);
-  checkSystem(options.system);
   checkRequest(options);
   checkContext(options);
   const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
@@ -210,17 +197,6 @@ function checkPriority(priority: unknown): void {
     throw new ConfigError('priority', 'must be finite: nobody else would get a turn.');
 }
 
-function checkSystem(system: unknown): void {
-  if (system === undefined || typeof system === 'string') return;
-  const expected = "a text, or a list of blocks such as { type: 'text', text: '...' }";
-  if (!Array.isArray(system)) throw new ConfigError('system', `expected ${expected}, got ${shown(system)}.`);
-  for (const [index, block] of (system as readonly unknown[]).entries()) {
-    const { type, text } = Object(block) as { type?: unknown; text?: unknown };
-    if (typeof type === 'string' && (type !== 'text' || typeof text === 'string')) continue;
-    throw new ConfigError(`system[${index}]`, `is no block. Expected ${expected}, got ${shown(block)}.`);
-  }
-}
-
 function checkHooks(hooks: Hooks): void {
   checkOptions('hooks', hooks, HOOKS);
   for (const name of HOOKS) checkFunction(`hooks.${name}`, hooks[name]);
@@ -248,20 +224,6 @@ function checkMoneyLimits(
   if (budget !== undefined) gateOf(budget);
   if (usd !== undefined) checkPriced('limits.usd', model, pricing, seams.now());
   if (budget?.usd !== undefined) checkPriced('budget', model, pricing, seams.now());
-}
-
-function checkRequest({ request = {}, maxTokens, betas }: AgentOptions<Schema | undefined>): void {
-  if (typeof request !== 'object' || request === null)
-    throw new ConfigError('request', `must be an object, got ${shown(request)}.`);
-  for (const key of Object.keys(request)) {
-    const own = Object.hasOwn(OWN_FIELDS, key) ? OWN_FIELDS[key] : undefined;
-    if (own) throw new ConfigError(`request.${key}`, `has an option of its own. Use ${own}.`);
-  }
-  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens > 0)) {
-    throw new ConfigError('maxTokens', `must be a whole number above 0, got ${shown(maxTokens)}.`);
-  }
-  if (betas !== undefined && !(Array.isArray(betas) && betas.every((beta) => typeof beta === 'string')))
-    throw new ConfigError('betas', `must be a list of beta names, got ${shown(betas)}.`);
 }
 
 async function toParams(

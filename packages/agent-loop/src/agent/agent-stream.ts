@@ -7,7 +7,7 @@ import type { RunResult } from '../loop/result.ts';
  * A run under way: its events, and its result. It runs whether or not anybody reads. Reading ends with the run;
  * leaving the loop early stops the run. A run that fails makes reading throw its RunError, and `result` reject with it.
  */
-export interface AgentStream<Output> extends AsyncIterable<AgentEvent>, AsyncDisposable {
+export interface AgentStream<Output = unknown> extends AsyncIterable<AgentEvent>, AsyncDisposable {
   readonly runId: string;
   readonly result: Promise<RunResult<Output>>;
   /** Ends the run with the outcome `stopped`, within 100 ms. What is finished stays. */

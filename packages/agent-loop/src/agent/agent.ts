@@ -41,7 +41,7 @@ export interface Preview {
 }
 
 /** An agent: a model with a system prompt, tools and limits. Stateless and reusable; runs do not influence each other. */
-export interface Agent<Output = never> {
+export interface Agent<Output = unknown> {
   readonly name: string;
   readonly description: string | undefined;
   readonly model: string;
@@ -89,7 +89,7 @@ export function createAgent<const O extends Schema | undefined = undefined>(
 const given = new WeakMap<object, AgentOptions<Schema | undefined>>();
 
 /** The checked options of an agent, with an output. Throws a ConfigError where it has one of its own. */
-export function specWithOutput(agent: Agent<unknown>, output: Schema): AgentSpec {
+export function specWithOutput(agent: Agent, output: Schema): AgentSpec {
   if (specOf(agent).output)
     throw new ConfigError(
       'output',
@@ -101,7 +101,7 @@ export function specWithOutput(agent: Agent<unknown>, output: Schema): AgentSpec
 const specs = new WeakMap<object, AgentSpec>();
 
 /** The checked options of an agent that `createAgent` made. */
-export function specOf(agent: Agent<unknown>): AgentSpec {
+export function specOf(agent: Agent): AgentSpec {
   const spec = specs.get(agent);
   if (spec) return spec;
   throw new ConfigError('agent', 'expected an agent made by createAgent of this copy of @pawl/agent-loop.');
@@ -164,6 +164,12 @@ function checkRunOptions(options: RunOptions): void {
   const { signal, messages, model } = options;
   checkSignal(signal);
   checkList('messages', messages);
+  const odd = messages?.findIndex((message) => typeof message?.role !== 'string' || !message.content) ?? -1;
+  if (odd >= 0)
+    throw new ConfigError(
+      `messages[${odd}]`,
+      `is no message. Hand on the messages of a result; got ${shown(messages?.[odd])}.`,
+    );
   if (model !== undefined && (typeof model !== 'string' || model === ''))
     throw new ConfigError('model', `expected a model id, got ${shown(model)}.`);
 }

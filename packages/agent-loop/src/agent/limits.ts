@@ -14,7 +14,7 @@ export interface Limits {
   readonly turns: number;
   /** Length of a run in milliseconds. Default 3,600,000 (one hour). */
   readonly timeMs: number;
-  /** Silence of a stream, in milliseconds, before its turn is tried again. Pings are silence, but for up to ten times as long where thinking is withheld or a tool of the server works. Default 60,000. */
+  /** Silence of a stream, in milliseconds, before its turn is tried again. Pings are silence, but for up to ten times as long where thinking is withheld or a tool of the server works; the headers of an answer may take ten times as long too. Default 60,000. */
   readonly idleMs: number;
   /** Tools of one run that run at the same time. Default 8. */
   readonly concurrency: number;

@@ -38,7 +38,7 @@ export interface ChildTask {
 }
 
 /** How a child ended: with its result, or with the error of a run that could not go on. */
-export type ChildEnded = RunResult<unknown> | RunError;
+export type ChildEnded = RunResult | RunError;
 
 /** Why a child was not run: a limit of the tree, or a parent that is stopped. Nothing was recorded or sent for it. */
 export class ChildRefused extends Error {
@@ -57,7 +57,7 @@ export class ChildLost extends Error {
  * Resolves however it ended, as `Agent.run` does, and rejects with its RunError where it failed. A child that was left
  * with its parent, to be resumed, resolves as `stopped`. Waits for nothing that its parent's tools could hold.
  */
-export async function runChild(parent: Parent, task: ChildTask): Promise<RunResult<unknown>> {
+export async function runChild(parent: Parent, task: ChildTask): Promise<RunResult> {
   const ended = await parent.children.follow(enter(parent, task));
   if (RunError.is(ended)) throw ended;
   return ended;
@@ -150,7 +150,7 @@ async function carryOn(parent: Parent, given: ChildTask, child: ChildSession): P
     runId: childRunId,
     parent,
     waiting,
-    input: state.transcript.messages.length > 0 ? null : task.input,
+    input: state.transcript.length > 0 ? null : task.input,
     sink: parent.telling ? (event) => parent.forward(event) : undefined,
     signal,
   });
@@ -235,7 +235,7 @@ function isFinal(outcome: ChildEndEvent['outcome']): boolean {
 
 /** Whether there is something to send: a whole answer is not sent back. */
 function canGoOn({ transcript, paused }: SessionState, outcome: ChildEndEvent['outcome']): boolean {
-  return outcome === 'awaiting-approval' || paused || transcript.messages.at(-1)?.role !== 'assistant';
+  return outcome === 'awaiting-approval' || paused || transcript.lastRole !== 'assistant';
 }
 
 function recorded(state: SessionState, spec: AgentSpec): Promise<ChildEnded> {

@@ -222,7 +222,7 @@ function ownScope(name: string, ctx: ToolContext) {
   );
 }
 
-function textOfAnswer({ output, text }: RunResult<unknown>): string {
+function textOfAnswer({ output, text }: RunResult): string {
   if (output !== null) return JSON.stringify(output);
   return text.trim() === '' ? 'The subagent has finished without a word.' : text;
 }

@@ -1,4 +1,4 @@
-import type { JsonValue, Message, MessageParam } from '../api.ts';
+import type { Message, MessageParam } from '../api.ts';
 import type { Usage } from '../money/usage.ts';
 
 /**
@@ -113,7 +113,7 @@ export interface PartialRunResult {
 }
 
 /** What a run returns. */
-export interface RunResult<Output = JsonValue | undefined> extends PartialRunResult {
+export interface RunResult<Output = unknown> extends PartialRunResult {
   readonly outcome: Outcome;
   /** The validated output where the agent has an `output` schema and the run completed; otherwise null. */
   readonly output: Output | null;

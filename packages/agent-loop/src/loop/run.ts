@@ -30,7 +30,7 @@ export async function runLoop(
   run: RunState,
   input: string | readonly ContentBlockParam[] | null,
   choose: () => Promise<void> = async () => {},
-): Promise<RunResult<unknown>> {
+): Promise<RunResult> {
   const stopTimer = run.seams.timer(run.spec.limits.timeMs, () => {
     run.halt.trip({ kind: 'time-limit', reason: `limits.timeMs (${run.spec.limits.timeMs}) is over` });
   });
@@ -181,7 +181,7 @@ export function leftBehind<Output>(run: RunState): RunResult<Output> {
   return { ...result, outcome, output: null, reason: said, reply: run.tally.reply, pending: null };
 }
 
-async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
+async function finish(run: RunState, end: End): Promise<RunResult> {
   const { outcome, output = null, pending } = end;
   const reason = await leaveChildren(run, end);
   // A parked run has no end yet: that is how the next owner knows it for interrupted.
@@ -191,14 +191,14 @@ async function finish(run: RunState, end: End): Promise<RunResult<unknown>> {
   await run.halt.race(gatesKept(run));
   const { turns, usage, usd } = run.tally;
   run.logger.info({ outcome, turns, usage, usd, reason }, 'run ended');
-  return {
-    ...run.snapshot(),
+  // Its messages are parsed only when somebody looks at them.
+  return Object.assign(run.snapshot(), {
     outcome,
     output,
     reason,
     reply: run.tally.reply,
-    pending: pending ? { reason: 'awaiting-approval', approvals: pending } : null,
-  };
+    pending: pending ? ({ reason: 'awaiting-approval', approvals: pending } as const) : null,
+  });
 }
 
 /** A run takes its children with it. One that can be resumed leaves them to be resumed. Returns the reason, complete. */

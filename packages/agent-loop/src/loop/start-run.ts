@@ -12,6 +12,7 @@ import { Children } from '../children/children.ts';
 import type { JournalStore } from '../journal/journal.ts';
 import { Lineage } from '../children/lineage.ts';
 import { runLogger } from '../agent/logger.ts';
+import { shown } from '../option-checks.ts';
 import { haltOfChild, type Parent } from '../children/parent.ts';
 import type { RunResult } from './result.ts';
 import { endPromptly, type PromptWork } from './prompt-end.ts';
@@ -86,7 +87,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     const logger = await runLogger(spec.logger, { runId, agent: spec.name });
     const gates = start.gates ?? gatesOf(spec);
     const parts = { ...start, spec: own, gates, runId, halt, logger, params, children, lineage };
-    const work = async (): Promise<RunResult<unknown>> => {
+    const work = async (): Promise<RunResult> => {
       await start.after;
       const run = new RunState(parts);
       // Nobody waits for it any more.
@@ -166,6 +167,12 @@ export function checkInput(input: RunInput): void {
     throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
   }
   if (typeof input === 'string') return;
+  const odd = input.findIndex((block) => typeof block?.type !== 'string');
+  if (odd >= 0)
+    throw new ConfigError(
+      `input[${odd}]`,
+      `is no content block. Expected one such as { type: 'text', text: '...' }, got ${shown(input[odd])}.`,
+    );
   const empty = input.findIndex((block) => block?.type === 'text' && !block.text?.trim());
   if (empty >= 0)
     throw new ConfigError(`input[${empty}]`, 'is a text block without any text, which the API refuses.');

@@ -20,6 +20,8 @@ export interface Reply {
 
 /** Where content may be withheld, only pings show that a reply goes on: they are believed for this many times `idleMs`. */
 const PING_PATIENCE = 10;
+/** A long prompt is read before the headers come, without pings: they are waited for this many times `idleMs`, in each of the SDK's tries. */
+const HEADER_PATIENCE = 10;
 /** How long the end of the body is waited for once the reply is whole: its connection can then serve again. */
 const LINGER_MS = 100;
 
@@ -67,6 +69,8 @@ class ModelCall {
   #span: TraceSpan | undefined;
   /** Whether headers have come. Until then the SDK waits and retries by its own rules. */
   #streaming = false;
+  /** When the SDK's try that is under way began; null while it waits between two. */
+  #tryingSince: number | null;
   #suspected = false;
   /** Whether message_stop has come. */
   #whole = false;
@@ -79,7 +83,7 @@ class ModelCall {
     this.#request = request;
     this.#parts = parts;
     this.#builder = new ReplyBuilder(parts.listener);
-    this.#startedAt = this.#lastContentAt = this.#lastBytesAt = run.seams.monotonic();
+    this.#startedAt = this.#lastContentAt = this.#lastBytesAt = this.#tryingSince = run.seams.monotonic();
   }
 
   begin(): void {
@@ -99,7 +103,8 @@ class ModelCall {
 
   async #read(): Promise<void> {
     const { seams } = this.#run;
-    const sent = await sendRequest(this.#run, this.#request, this.#connection.signal, this.#parts.attempts);
+    const attempts = [...this.#parts.attempts, this.#tries];
+    const sent = await sendRequest(this.#run, this.#request, this.#connection.signal, attempts);
     this.#requestId = sent.response.headers.get('request-id');
     this.#span = sent.span;
     this.#streaming = true;
@@ -132,16 +137,35 @@ class ModelCall {
     });
   }
 
+  readonly #tries: AttemptWatch = {
+    again: () => {
+      this.#tryingSince = this.#run.seams.monotonic();
+      return Promise.resolve();
+    },
+    answered: () => (this.#tryingSince = null),
+    failed: () => (this.#tryingSince = null),
+  };
+
   /** One timer that looks again when silence could have become too long: nothing is re-armed per event. */
   #watch(): void {
     const { idleMs } = this.#run.spec.limits;
-    const left = this.#streaming ? this.#quietSince(idleMs) + idleMs - this.#run.seams.monotonic() : idleMs;
+    const left = this.#patienceUntil(idleMs) - this.#run.seams.monotonic();
     if (left <= 0 && this.#suspected) {
-      return this.#lose(new LostReply('stream-broken', `The stream was silent for ${idleMs} ms.`, true));
+      const silence = this.#streaming
+        ? `The stream was silent for ${idleMs} ms.`
+        : `No answer began for ${idleMs * HEADER_PATIENCE} ms.`;
+      return this.#lose(new LostReply('stream-broken', silence, true));
     }
     // Where this process was busy that long, what came meanwhile is read first.
     this.#suspected = left <= 0;
-    this.#cancelTimer = this.#run.seams.timer(Math.max(left, 1), () => this.#watch());
+    this.#cancelTimer = this.#run.seams.timer(Math.max(Math.min(left, idleMs), 1), () => this.#watch());
+  }
+
+  #patienceUntil(idleMs: number): number {
+    if (this.#streaming) return this.#quietSince(idleMs) + idleMs;
+    return this.#tryingSince === null
+      ? this.#run.seams.monotonic() + idleMs
+      : this.#tryingSince + idleMs * HEADER_PATIENCE;
   }
 
   #quietSince(idleMs: number): number {

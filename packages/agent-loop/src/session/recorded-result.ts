@@ -9,7 +9,7 @@ import { textOf } from '../money/tally.ts';
  * The result of the latest run of a session, from its journal alone: nothing is run for it. Rejects with the RunError
  * of a run that failed.
  */
-export async function recordedResult(state: SessionState, spec: AgentSpec): Promise<RunResult<unknown>> {
+export async function recordedResult(state: SessionState, spec: AgentSpec): Promise<RunResult> {
   const { run } = state;
   const end = run?.end;
   if (!run || !end) throw new Error('The run has not ended: there is no result to read.');

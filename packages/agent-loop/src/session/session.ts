@@ -14,7 +14,7 @@ import { prepared } from '../loop/start-run.ts';
 import type { Usage } from '../money/usage.ts';
 
 /** What `openSession` takes. */
-export interface SessionOptions<Output> {
+export interface SessionOptions<Output = unknown> {
   readonly agent: Agent<Output>;
   /** Where the journal lasts, such as `fileStore('.pawl/sessions')`. */
   readonly store: JournalStore;
@@ -40,7 +40,7 @@ export interface SessionRunOptions {
  * A conversation that lasts. Every step is in the journal before the next begins, so a run that is cut off at any point
  * (a crash, a kill, a loss of power) is finished by `resume()`. One run at a time.
  */
-export interface Session<Output = never> extends AsyncDisposable {
+export interface Session<Output = unknown> extends AsyncDisposable {
   readonly id: string;
   /** The transcript. Always one that the API accepts. */
   readonly messages: readonly MessageParam[];
@@ -79,21 +79,11 @@ export interface Session<Output = never> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const OPTIONS: readonly (keyof SessionOptions<unknown>)[] = [
-  'agent',
-  'store',
-  'id',
-  'onPrefixChange',
-  'forkId',
-];
+const OPTIONS: readonly (keyof SessionOptions)[] = ['agent', 'store', 'id', 'onPrefixChange', 'forkId'];
 const PREFIX_CHANGES: readonly unknown[] = ['refuse', 'drop-thinking', 'fork'];
 
 /** Whether the text of an id will do is for the store to say. */
-function checkSessionOptions(
-  where: string,
-  options: SessionOptions<unknown>,
-  more: readonly string[] = [],
-): void {
+function checkSessionOptions(where: string, options: SessionOptions, more: readonly string[] = []): void {
   checkOptions(where, options, [...OPTIONS, ...more]);
   const { store, id, onPrefixChange, forkId } = options;
   checkStore(store);
@@ -139,7 +129,7 @@ export async function openSession<Output>(options: SessionOptions<Output>): Prom
 }
 
 /** Where `loadSession` takes a session from, and under which new id it opens it. */
-export type LoadOptions<Output> = SessionOptions<Output> &
+export type LoadOptions<Output = unknown> = SessionOptions<Output> &
   (
     | { readonly file: string; readonly entries?: never }
     | { readonly entries: readonly Entry[]; readonly file?: never }

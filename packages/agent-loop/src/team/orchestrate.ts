@@ -41,7 +41,7 @@ export interface ScriptLimits {
 /** Options of `orchestrate`. */
 export interface OrchestrateOptions {
   /** Keeps the steps, so that a later run finds them. No run of it may be under way. Without it nothing outlives the process. */
-  readonly session?: Session<unknown>;
+  readonly session?: Session;
   /** Names the script in its session and in events: steps belong to it. 1 to 64 letters, digits, `_` or `-`. Default `'script'`. */
   readonly name?: string;
   readonly limits?: Partial<ScriptLimits>;

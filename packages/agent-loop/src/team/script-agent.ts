@@ -122,7 +122,7 @@ function isFinal(outcome: Outcome | 'failed', wasWaiting: boolean): boolean {
 }
 
 /** Where the money of an agent's own ran out it is done: asked again, it would only get as much anew. */
-function waits(script: ScriptRun, { limits, budget }: AgentSpec, { outcome }: RunResult<unknown>): boolean {
+function waits(script: ScriptRun, { limits, budget }: AgentSpec, { outcome }: RunResult): boolean {
   if (outcome !== 'budget-limit') return outcome === 'awaiting-approval';
   const isOwn = limits.usd !== undefined || (budget !== undefined && budget !== script.budget);
   return script.gates.length > 0 && !isOwn;

@@ -273,6 +273,11 @@ function behave(name: string, behaviour: ToolBehaviour<never>) {
   }
   checkFunction(`${option}: access`, access);
   checkFunction(`${option}: reconcile`, reconcile);
+  if (reconcile && effect !== 'once')
+    throw new ConfigError(
+      `${option}: reconcile`,
+      `is for the effect 'once': a call of the effect '${effect}' is repeated and never reconciled. Leave it out.`,
+    );
   checkDuration(`${option}: timeoutMs`, timeoutMs);
   checkPositive(`${option}: maxResultBytes`, maxResultBytes);
   return {

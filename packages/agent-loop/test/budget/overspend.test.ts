@@ -150,7 +150,7 @@ class Opened {
   readonly #sessions: Session[] = [];
 
   async open(options: Parameters<typeof openSession>[0]): Promise<Session> {
-    const session = (await openSession(options)) as Session;
+    const session = await openSession(options);
     this.#sessions.push(session);
     return session;
   }

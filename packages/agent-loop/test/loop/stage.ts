@@ -62,7 +62,7 @@ export function clientOf(
 /** How a run went: its events, and its result or its error. */
 export interface Played {
   readonly events: readonly AgentEvent[];
-  readonly result: RunResult<unknown> | undefined;
+  readonly result: RunResult | undefined;
   readonly error: RunError | undefined;
   /** The transcript, from whichever of the two there is. */
   readonly messages: readonly MessageParam[];
@@ -73,14 +73,14 @@ export async function play(
   agent: Agent,
   input: RunInput = 'Go.',
   options: RunOptions = {},
-  meet: (stream: AgentStream<never>) => void = () => {},
+  meet: (stream: AgentStream) => void = () => {},
 ): Promise<Played> {
   const stream = agent.stream(input, options);
   meet(stream);
   const events: AgentEvent[] = [];
   try {
     for await (const event of stream) events.push(event);
-    const result: RunResult<unknown> = await stream.result;
+    const result: RunResult = await stream.result;
     return played(events, options, result, undefined);
   } catch (error) {
     if (!RunError.is(error)) throw error;
@@ -91,7 +91,7 @@ export async function play(
 function played(
   events: readonly AgentEvent[],
   options: RunOptions,
-  result: RunResult<unknown> | undefined,
+  result: RunResult | undefined,
   error: RunError | undefined,
 ): Played {
   const messages = result?.messages ?? error?.messages ?? [];

@@ -55,6 +55,18 @@ describe('silence [broken/stall]', () => {
     expectSound(set);
   });
 
+  test('before any header is borne ten times as long', async () => {
+    const time = virtualTime();
+    const set = stage({ time, steps: [reply('Hello', { fault: fault.headerStall() }), reply('Hi.')] });
+    const { events, result } = await time.pass(play(set.agent));
+    const lost = events.find((event) => event.type === 'reply-lost');
+    expect(lost).toMatchObject({ code: 'stream-broken', message: 'No answer began for 600000 ms.' });
+    expect(lost?.durationMs).toBeGreaterThanOrEqual(10 * minute);
+    expect(lost?.durationMs).toBeLessThan(10 * minute + 10);
+    expect(result?.text).toBe('Hi.');
+    expectSound(set);
+  });
+
   test('while this process was busy is not the stream’s', async () => {
     const set = stage({
       limits: { idleMs: 60 },

@@ -12,7 +12,7 @@ const respond = ({ body }: EmulatedRequest) =>
 
 /** Asks one after the other, for ever if it may, and tells how each ended. */
 const many = (agent: Parameters<Team['run']>[1], times: number) => async (team: Team) => {
-  const results: RunResult<unknown>[] = [];
+  const results: RunResult[] = [];
   for (let time = 0; time < times; time += 1)
     results.push(await team.run(`ask ${time}`, agent, `Question ${time}.`));
   return results.map(({ outcome }) => outcome);

@@ -59,7 +59,7 @@ export interface World {
   readonly store: JournalStore;
   /** An agent, made anew as in another process. */
   agent(options?: Partial<AgentOptions>): Agent;
-  open(options?: Partial<AgentOptions>, session?: Partial<SessionOptions<never>>): Promise<Session>;
+  open(options?: Partial<AgentOptions>, session?: Partial<SessionOptions>): Promise<Session>;
   entries(id?: string): Promise<Entry[]>;
 }
 

@@ -82,12 +82,12 @@ export function turnOf({ body }: EmulatedRequest): number {
 /** How a run went: its events, and its result or its error. */
 export interface Watched {
   readonly events: readonly AgentEvent[];
-  readonly result: RunResult<unknown> | undefined;
+  readonly result: RunResult | undefined;
   readonly error: RunError | undefined;
 }
 
 /** Reads a run to its end, in virtual time. */
-export async function watch(time: VirtualTime, stream: AgentStream<unknown>): Promise<Watched> {
+export async function watch(time: VirtualTime, stream: AgentStream): Promise<Watched> {
   const events: AgentEvent[] = [];
   const reading = (async () => {
     for await (const event of stream) events.push(event);

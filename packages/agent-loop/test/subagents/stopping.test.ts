@@ -50,7 +50,7 @@ const END = [
   'worker: ends: stopped',
 ];
 
-async function stopped(meet: (stream: AgentStream<never>, abort: AbortController) => void) {
+async function stopped(meet: (stream: AgentStream, abort: AbortController) => void) {
   const tree = deepTree();
   const abort = new AbortController();
   const options: RunOptions = { signal: abort.signal };
@@ -62,8 +62,8 @@ async function stopped(meet: (stream: AgentStream<never>, abort: AbortController
 
 describe('the end of a run reaches all below it', () => {
   it.each([
-    ['stop()', (stream: AgentStream<never>) => stream.stop('enough')],
-    ['an aborted signal', (_: AgentStream<never>, abort: AbortController) => abort.abort('enough')],
+    ['stop()', (stream: AgentStream) => stream.stop('enough')],
+    ['an aborted signal', (_: AgentStream, abort: AbortController) => abort.abort('enough')],
   ])('%s', async (_, meet) => {
     const { events, result, emulator, time } = await stopped(meet);
     expect(result).toMatchObject({ outcome: 'stopped', reason: 'enough' });

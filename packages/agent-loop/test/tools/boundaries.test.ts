@@ -103,6 +103,16 @@ const ofCalls: Refusals = [
     () => agent.preview('Go.', { messages: odd({ role: 'user', content: 'Hi.' }) }),
     'messages: must be a list, got an object.',
   ],
+  [
+    'messages that are texts',
+    () => agent.run('Go.', { messages: odd(['Hi.']) }),
+    'messages[0]: is no message. Hand on the messages of a result; got "Hi.".',
+  ],
+  [
+    'a block that is none',
+    () => agent.run([{ type: 'text', text: 'Go.' }, odd({ text: 'Hi.' })]),
+    "input[1]: is no content block. Expected one such as { type: 'text', text: '...' }, got an object.",
+  ],
   ['no model to preview', () => agent.preview('Go.', { model: '' }), 'model: expected a model id, got "".'],
   [
     'a step that is no function',

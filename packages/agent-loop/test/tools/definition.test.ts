@@ -100,6 +100,11 @@ describe('defineTool refuses', () => {
       'tool weather: request.input_schema: has an option of its own. Use input.',
     ],
     [
+      'reconciling what is repeated anyway',
+      define({ effect: 'read', reconcile: () => 'rain' }),
+      "tool weather: reconcile: is for the effect 'once': a call of the effect 'read' is repeated and never reconciled. Leave it out.",
+    ],
+    [
       'an unknown behaviour for a tool of the SDK',
       () => defineTool(sdkTool(), { timeout: 3 } as never),
       'tool sdk: there is no option "timeout". Known: effect, reconcile, access, approve, timeoutMs, maxResultBytes.',
@@ -215,6 +220,22 @@ describe('createAgent refuses', () => {
       'hooks.beforeTool: must be a function, got true.',
     ],
     ['an approval that is no function', create({ approve: true }), 'approve: must be a function, got true.'],
+    [
+      'an effort it does not know',
+      create({ effort: 'huge' }),
+      "effort: must be 'low', 'medium', 'high', 'xhigh', 'max', got \"huge\". Others can be set with request: { output_config: { effort } }.",
+    ],
+    [
+      'thinking that is only switched on',
+      create({ thinking: true }),
+      "thinking: expected an object such as { type: 'adaptive' }, got true.",
+    ],
+    [
+      'a tool choice in one word',
+      create({ toolChoice: 'auto' }),
+      'toolChoice: expected an object such as { type: \'auto\' }, got "auto".',
+    ],
+    ['a description that is no text', create({ description: 5 }), 'description: must be a text, got 5.'],
     ['tools that are no list', create({ tools: defineTool(valid) }), 'tools: must be a list, got an object.'],
     ['a tool that is nothing', create({ tools: [undefined] }), 'tools: expected a tool, got undefined.'],
     [

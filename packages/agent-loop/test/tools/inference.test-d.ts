@@ -149,7 +149,7 @@ const agent = createAgent({
     { type: 'mcp_toolset', mcp_server_name: 'docs' },
   ],
 });
-expectTypeOf(agent).toEqualTypeOf<Agent>();
+expectTypeOf(agent).toEqualTypeOf<Agent<never>>();
 expectTypeOf((await agent.run('x')).output).toEqualTypeOf<null>();
 
 // The output is what the schema produces, or null where the run ended otherwise.
@@ -161,6 +161,9 @@ const forecast = createAgent({
 const result = await forecast.run('x');
 expectTypeOf(result).toEqualTypeOf<RunResult<{ city: string; celsius: number }>>();
 expectTypeOf(result.output).toEqualTypeOf<{ city: string; celsius: number } | null>();
+// Without a type argument the names stand for any output.
+const agents: Agent[] = [agent, forecast];
+expectTypeOf(await Promise.all(agents.map((each) => each.run('x')))).toEqualTypeOf<RunResult[]>();
 expectTypeOf((await forecast.stream('x').result).output).toEqualTypeOf<{
   city: string;
   celsius: number;

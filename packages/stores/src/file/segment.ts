@@ -2,15 +2,10 @@ import type { JournalDamage } from '@pawl/agent-loop/store';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { FORMAT_VERSION, readHeader } from './layout.ts';
 import type { Header } from './layout.ts';
+import { KeptLines } from './kept-lines.ts';
 import type { Blob, Line } from './line.ts';
 import { LineScanner, readFully } from './line-scanner.ts';
 import { judgeTail } from './tail.ts';
-
-/** A line that was checked, and the bytes that it is in. */
-export interface KeptLine {
-  readonly bytes: Buffer;
-  readonly line: Line;
-}
 
 /** What was found in a segment. */
 export interface Segment {
@@ -25,7 +20,7 @@ export interface Segment {
   safe: number;
   readonly blobs: { readonly blob: Blob; readonly seq: number }[];
   /** All lines behind the header while they are few enough to be kept for the first reader, otherwise null. */
-  kept: KeptLine[] | null;
+  kept: KeptLines | null;
   torn: JournalDamage | null;
   damage: JournalDamage | null;
 }
@@ -58,7 +53,16 @@ export async function openSegment(fs: FileSystem, path: string): Promise<Opening
     }
     if (header.version > FORMAT_VERSION) return { kind: 'newer', version: header.version };
     const { end: bytes, crc } = line;
-    const rest = { entries: 0, bytes, crc, safe: bytes, blobs: [], kept: [], torn: null, damage: null };
+    const rest = {
+      entries: 0,
+      bytes,
+      crc,
+      safe: bytes,
+      blobs: [],
+      kept: new KeptLines(),
+      torn: null,
+      damage: null,
+    };
     return { kind: 'segment', segment: { path, header, ...rest } };
   } finally {
     await file.close();
@@ -102,9 +106,9 @@ export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Ext
   }
 }
 
-function count(segment: Segment, line: Line, { position, bytes }: LineScanner): void {
+function count(segment: Segment, line: Line, { position }: LineScanner): void {
   if (position > MAX_KEPT_BYTES) segment.kept = null;
-  segment.kept?.push({ bytes, line });
+  segment.kept?.add(line);
   if (line.afterSync) segment.safe = segment.bytes;
   if (line.blob) segment.blobs.push({ blob: line.blob, seq: segment.header.seq + segment.entries });
   segment.entries += 1;
