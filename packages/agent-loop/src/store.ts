@@ -21,4 +21,5 @@ export type {
   JournalInfo,
   JournalStore,
 } from './journal/journal.ts';
+export type { KeptTexts } from './journal/kept-texts.ts';
 export { memoryStore } from './journal/memory-store.ts';
