@@ -196,8 +196,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'fork-pays-for-its-parent',
     file: `${LOOP}/journal/session-state.ts`,
-    find: 'this.total = this.total.next();\n    this.spend',
-    replace: 'this.spend',
+    find: 'this.#total = this.#total.next();\n    this.#spend',
+    replace: 'this.#spend',
     breaks: '5: a fork does not count what its parent used',
   },
   {

@@ -5,6 +5,7 @@ import { type CacheMiss, changedPart, whyMissed } from './cache-miss.ts';
 import type { CacheTtl } from './cache-option.ts';
 import { CachePlaces } from './cache-places.ts';
 import type { Entry, ReplyEvent, RequestEvent } from '../journal/events.ts';
+import { type AnyMessage, KeptMessage } from '../journal/kept-message.ts';
 import { contextOf } from '../money/usage.ts';
 
 /** A request as far as the cache is concerned. */
@@ -76,7 +77,8 @@ export class CacheLog {
   }
 
   /** A message joined. */
-  joined(message: MessageParam): void {
+  joined(message: AnyMessage): void {
+    if (message instanceof KeptMessage) return this.places.passed();
     this.places.joined(message);
     if (typeof message.content !== 'string') this.#images ||= message.content.some(hasImage);
   }
@@ -123,6 +125,15 @@ export class CacheLog {
         break;
       default:
     }
+  }
+
+  /** A request that nobody parses: the first of its turn. What its reply told of the cache is not known here. */
+  passed(turn: number, at: number): void {
+    const before = this.#request;
+    if (before) this.habit.note(before.turn, gapOf(at - before.at));
+    this.#request = { at, turn, bytes: 0, params: null, marks: null, rewritten: false, images: this.#images };
+    this.#rewritten = false;
+    this.places.sent();
   }
 
   #applyRequest(entry: RequestEvent): void {
@@ -182,9 +193,16 @@ function cachedTokens(usage: ReplyUsage): Omit<CacheFacts, 'miss'> {
   return { written: usage.cache_creation_input_tokens ?? 0, read: usage.cache_read_input_tokens ?? 0 };
 }
 
+/** Whether what is known after a reply follows from that reply alone: it wrote something, or nothing is cached. */
+export function tellsCache({ usage }: Message): boolean {
+  const { written, read } = cachedTokens(usage);
+  return contextOf(usage).prompt > 0 && (written > 0 || read === 0);
+}
+
 /** Of what is cached now: what was written last has the lifetime it was written with. */
 function ttlOf({ marks }: CachedRequest, usage: ReplyUsage, before: CacheTtl = '5m'): CacheTtl {
-  if ((usage.cache_creation_input_tokens ?? 0) === 0) return before;
+  const { written, read } = cachedTokens(usage);
+  if (written === 0) return read === 0 ? '5m' : before;
   const hour = usage.cache_creation?.ephemeral_1h_input_tokens;
   if (hour !== undefined) return hour > 0 ? '1h' : '5m';
   return marks?.end ?? marks?.system ?? marks?.tools ?? '5m';

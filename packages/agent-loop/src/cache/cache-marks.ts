@@ -1,6 +1,7 @@
 import type { ContentBlockParam, MessageParam, RequestParams, ToolParam } from '../api.ts';
 import { surelyTooShort } from './cache-minimum.ts';
 import type { CacheTtl } from './cache-option.ts';
+import { type AnyMessage, messageOf } from '../journal/kept-message.ts';
 import type { ModelRequest } from '../journal/session-state.ts';
 
 /** The breakpoints of one request, beside those its user has set. */
@@ -148,7 +149,7 @@ function markedLastTool(tools: readonly ToolParam[], ttl: CacheTtl): ToolParam[]
 
 /** The messages that carry a marker of these breakpoints, by their place. */
 export function markedMessages(
-  messages: readonly MessageParam[],
+  messages: readonly AnyMessage[],
   { earlier, end, block }: CacheMarks,
 ): ReadonlyMap<number, MessageParam> {
   const marked = new Map<number, MessageParam>();
@@ -159,14 +160,15 @@ export function markedMessages(
 
 /** Marks the last block that can be marked, up to this message. */
 function markLastBlock(
-  messages: readonly MessageParam[],
+  messages: readonly AnyMessage[],
   from: number,
   ttl: CacheTtl,
   marked: Map<number, MessageParam>,
 ): void {
   for (let index = from; index >= 0; index -= 1) {
-    const message = messages[index];
-    if (!message || marked.has(index)) return;
+    const found = messages[index];
+    if (!found || marked.has(index)) return;
+    const message = messageOf(found);
     const content =
       typeof message.content === 'string'
         ? [{ type: 'text' as const, text: message.content }]

@@ -15,6 +15,7 @@ export class CachePlaces {
   /** Breakpoints that users have set inside messages. */
   marked: CacheTtl[] = [];
   #messages = 0;
+  #passed = 0;
   /** Messages there were when they were last sent, and the places since. */
   #sent = 0;
   #since = 0;
@@ -36,9 +37,28 @@ export class CachePlaces {
     }
   }
 
+  /** A message joined that nobody looks into, because it was sent since, or is looked into later. */
+  passed(): void {
+    this.#messages += 1;
+    this.#passed += 1;
+  }
+
+  /** How many messages were passed since they were last sent. */
+  get passedBy(): number {
+    return this.#passed;
+  }
+
+  /** Looks into those. */
+  recount(messages: readonly MessageParam[]): void {
+    this.#messages -= this.#passed;
+    this.#passed = 0;
+    for (const message of messages) this.joined(message);
+  }
+
   /** All messages so far are being sent. */
   sent(): void {
     this.#sent = this.#messages;
+    this.#passed = 0;
     this.#since = 0;
     this.#lastRun = undefined;
   }
@@ -47,6 +67,7 @@ export class CachePlaces {
   restart(messages: readonly MessageParam[]): void {
     this.marked = [];
     this.#messages = 0;
+    this.#passed = 0;
     this.#sent = 0;
     this.#since = 0;
     this.#lastRun = undefined;

@@ -150,7 +150,7 @@ async function carryOn(parent: Parent, given: ChildTask, child: ChildSession): P
     runId: childRunId,
     parent,
     waiting,
-    input: state.transcript.messages.length > 0 ? null : task.input,
+    input: state.transcript.length > 0 ? null : task.input,
     sink: parent.telling ? (event) => parent.forward(event) : undefined,
     signal,
   });
@@ -235,7 +235,7 @@ function isFinal(outcome: ChildEndEvent['outcome']): boolean {
 
 /** Whether there is something to send: a whole answer is not sent back. */
 function canGoOn({ transcript, paused }: SessionState, outcome: ChildEndEvent['outcome']): boolean {
-  return outcome === 'awaiting-approval' || paused || transcript.messages.at(-1)?.role !== 'assistant';
+  return outcome === 'awaiting-approval' || paused || transcript.lastRole !== 'assistant';
 }
 
 function recorded(state: SessionState, spec: AgentSpec): Promise<ChildEnded> {

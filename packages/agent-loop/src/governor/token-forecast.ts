@@ -1,4 +1,5 @@
-import type { Message, MessageParam, ReplyUsage, RequestParams } from '../api.ts';
+import type { Message, ReplyUsage, RequestParams } from '../api.ts';
+import { type AnyMessage, KeptMessage } from '../journal/kept-message.ts';
 import type { Candidate } from '../loop/admission.ts';
 import type { RunState } from '../loop/run-state.ts';
 
@@ -86,7 +87,7 @@ export class TokenForecast {
   needsOf(run: RunState, { request }: Candidate): RateNeeds {
     const agent = this.#agents.get(run.spec);
     const before = this.#latest.get(run.state);
-    const media = weigh(request.messages.slice(before?.messages ?? 0));
+    const media = weigh(request.all.slice(before?.messages ?? 0));
     const known = before ?? agent?.first ?? unknownPrompt(request.params);
     const added = request.bytes.length - known.bytes - media.bytes;
     const perByte = added < 0 ? LEAST_PER_BYTE : (agent?.tokensPerByte.most ?? TOKENS_PER_BYTE) * MARGIN;
@@ -107,7 +108,7 @@ export class TokenForecast {
     const prompt = taken.input + read;
     const agent = this.#habitsOf(run.spec);
     const before = this.#latest.get(run.state);
-    const added = weigh(request.messages.slice(before?.messages ?? 0));
+    const added = weigh(request.all.slice(before?.messages ?? 0));
     const media = {
       bytes: added.bytes + (before?.media.bytes ?? 0),
       tokens: added.tokens + (before?.media.tokens ?? 0),
@@ -118,7 +119,7 @@ export class TokenForecast {
     this.#output.learn(taken.output);
     if (!before) agent.first = { bytes: text, prompt: prompt - media.tokens, cached: read };
     this.#latest.set(run.state, {
-      messages: request.messages.length,
+      messages: request.all.length,
       bytes: request.bytes.length,
       media,
       prompt,
@@ -159,7 +160,7 @@ interface AnyBlock {
 }
 
 /** What images and documents that are sent along weigh: their tokens have little to do with their bytes. */
-function weigh(messages: readonly MessageParam[]): MediaWeight {
+function weigh(messages: readonly AnyMessage[]): MediaWeight {
   let [bytes, tokens] = [0, 0];
   const add = (blocks: readonly AnyBlock[]): void => {
     for (const { type, content, source } of blocks) {
@@ -172,6 +173,7 @@ function weigh(messages: readonly MessageParam[]): MediaWeight {
       tokens += type === 'image' ? IMAGE_TOKENS : Math.ceil(size / DOCUMENT_CHARS);
     }
   };
-  for (const { content } of messages) if (typeof content !== 'string') add(content);
+  for (const message of messages)
+    if (!(message instanceof KeptMessage) && typeof message.content !== 'string') add(message.content);
   return { bytes, tokens };
 }

@@ -13,19 +13,23 @@ import type {
   SettingsEvent,
   ToolStartEvent,
 } from './events.ts';
+import type { AnyMessage, KeptCall } from './kept-message.ts';
 import { RequestBody } from '../request/request-body.ts';
-import type { Outcome } from '../loop/result.ts';
+import type { Outcome, Step } from '../loop/result.ts';
 import { compactingAt } from '../money/compaction-plan.ts';
 import { RunSpend } from '../money/run-spend.ts';
 import { ScriptState } from '../team/script-state.ts';
 import { Tally } from '../money/tally.ts';
-import { Transcript } from './transcript.ts';
+import { callsOf, Transcript } from './transcript.ts';
 
 /** One request to the model. */
 export interface ModelRequest {
   /** With cache markers. */
   readonly params: RequestParams;
+  /** Parses those that are not. */
   readonly messages: readonly MessageParam[];
+  /** The same, as far as they are parsed. */
+  readonly all: readonly AnyMessage[];
   readonly bytes: Uint8Array;
   readonly marks: CacheMarks;
 }
@@ -49,12 +53,17 @@ const NO_CHILDREN = new ChildRecords();
 const NO_SCRIPTS = new ScriptState();
 const NOTHING: CallRecord = { started: undefined, asked: undefined, decided: undefined, used: undefined };
 
+/** How many steps are always known at once. */
+export const LATEST_STEPS = 32;
+
 /** The latest run of a session. */
 export interface RunRecord {
   readonly runId: string;
   readonly tally: Tally;
   /** Whether it began with an input, rather than going on where another had ended. */
   hasInput: boolean;
+  /** Whether it has had a whole reply. */
+  answered: boolean;
   /** How it ended, or null while it has not: it goes on, or was interrupted. */
   ended: Outcome | 'failed' | null;
   /** Its last entry, where it has ended. */
@@ -76,10 +85,10 @@ export interface RunRecord {
  */
 export class SessionState {
   readonly transcript: Transcript;
-  /** Usage and steps of all runs, without those a fork has taken over from its parent. */
-  total = new Tally();
-  /** What they have used, as limits count it. */
-  spend = new RunSpend();
+  #total = new Tally();
+  #spend = new RunSpend();
+  /** All entries, where some were not applied to these two: those there were, and those that came since. */
+  #behind: { readonly before: () => Iterable<Entry>; readonly since: Entry[] } | null = null;
   run: RunRecord | null = null;
   /** Of the first entry, or of the latest change. */
   prefix: { readonly model: string; readonly fingerprint: string } | null = null;
@@ -114,6 +123,72 @@ export class SessionState {
     });
   }
 
+  /** Usage and steps of all runs, without those a fork has taken over from its parent. */
+  get total(): Tally {
+    this.#catchUp();
+    return this.#total;
+  }
+
+  /** What they have used, as limits count it. */
+  get spend(): RunSpend {
+    this.#catchUp();
+    return this.#spend;
+  }
+
+  /** The latest steps, as many as are known without looking at what was not applied. */
+  get latestSteps(): readonly Step[] {
+    return this.#total.steps.slice(-LATEST_STEPS);
+  }
+
+  /** The entries so far are not all applied to what the session has used: `entries` are all of them, should anybody ask. */
+  defer(entries: () => Iterable<Entry>): void {
+    this.#behind = { before: entries, since: [] };
+  }
+
+  #catchUp(): void {
+    if (!this.#behind) return;
+    const whole = new SessionState();
+    for (const entry of this.#behind.before()) whole.apply(entry);
+    for (const entry of this.#behind.since) whole.apply(entry);
+    this.#total = whole.total;
+    this.#spend = whole.spend;
+    this.#behind = null;
+  }
+
+  /** After entries that were not parsed: parses what those that follow are about, and `early` results of calls that are to come. */
+  release(early: Iterable<KeptCall>): void {
+    this.transcript.parseOpen(early);
+    const { places } = this.cache;
+    const unsent = this.transcript.latest(places.passedBy);
+    places.recount(unsent);
+    const reply = unsent.findLast(({ role }) => role === 'assistant');
+    if (reply) this.#total.note(callsOf(reply).map(({ name }) => name));
+  }
+
+  /** A run began, in an entry that is not parsed. */
+  keepStart(runId: string): void {
+    this.run = this.#newRun(runId);
+  }
+
+  /** Its input. */
+  keepInput(): void {
+    if (this.run) this.run.hasInput = true;
+    this.#calls.clear();
+  }
+
+  /** A request of the turn was sent. Time in epoch milliseconds. */
+  keepRequest(turn: number, at: number): void {
+    this.#calls.clear();
+    this.transcript.keepRequest();
+    this.cache.passed(turn, at);
+  }
+
+  /** Its reply, which pauses nothing. */
+  keepReply(): void {
+    if (this.run) this.run.answered = true;
+    this.#paused = false;
+  }
+
   /** The runs it has started. */
   get children(): ChildRecords {
     return this.#children ?? NO_CHILDREN;
@@ -140,11 +215,8 @@ export class SessionState {
     mark: (bytes: number) => CacheMarks = () => NO_MARKS,
   ): ModelRequest {
     const { container, ...params } = given;
-    const { messages } = this.transcript;
-    if (!this.#body) {
-      this.#body = new RequestBody(params);
-      for (const message of messages) this.#body.append(message);
-    }
+    const { transcript } = this;
+    this.#body ??= new RequestBody(params, transcript.all);
     const marks = mark(this.#body.length);
     const head = this.#withMarks(given, params, marks);
     this.#body.lead(head);
@@ -152,11 +224,14 @@ export class SessionState {
     const used =
       id === undefined || typeof container === 'string' ? container : container ? { ...container, id } : id;
     const fields = changes ? { ...head, ...changes } : head;
-    const marked = markedMessages(messages, marks);
+    const marked = markedMessages(transcript.all, marks);
     this.cache.asking(changes ? { ...given, ...changes } : given, marks);
     return {
       params: used === undefined ? fields : { ...fields, container: used },
-      messages,
+      get messages() {
+        return transcript.messages;
+      },
+      all: transcript.all,
       marks,
       bytes:
         changes || marked.size > 0
@@ -188,15 +263,16 @@ export class SessionState {
    * See https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
    */
   get paused(): boolean {
-    return this.#paused && this.transcript.messages.at(-1)?.role === 'assistant';
+    return this.#paused && this.transcript.lastRole === 'assistant';
   }
 
   /** Folds one entry. */
   apply(entry: Entry): void {
     this.transcript.apply(entry);
     this.cache.apply(entry);
-    const step = this.total.apply(entry);
-    this.spend.apply(entry);
+    this.#behind?.since.push(entry);
+    const step = this.#total.apply(entry);
+    this.#spend.apply(entry);
     if (entry.type === 'child-start') this.#children ??= new ChildRecords();
     this.#children?.apply(entry);
     if (entry.type === 'script-start') this.#scripts ??= new ScriptState();
@@ -231,23 +307,11 @@ export class SessionState {
         if (this.run?.runId === entry.runId) {
           this.run.ended = null;
           this.run.end = null;
-        } else
-          this.run = {
-            runId: entry.runId,
-            tally: this.total.next(),
-            hasInput: false,
-            ended: null,
-            end: null,
-            inFlight: null,
-            unanswered: null,
-            spend: this.spend.next(),
-            closing: false,
-            compacted: false,
-          };
+        } else this.run = this.#newRun(entry.runId);
         break;
       case 'run-end':
         // An input that is refused before any reply came would have every later request refused too.
-        if (this.run?.hasInput && !this.run.tally.reply && isRefused(entry)) this.transcript.withdraw();
+        if (this.run?.hasInput && !this.run.answered && isRefused(entry)) this.transcript.withdraw();
         if (this.run) this.run.ended = entry.outcome;
         if (this.run) this.run.end = entry;
         break;
@@ -265,6 +329,7 @@ export class SessionState {
       case 'reply':
         if (this.run) this.run.inFlight = null;
         if (this.run) this.run.unanswered = entry;
+        if (this.run) this.run.answered = true;
         if (this.run) this.run.compacted = false;
         this.#paused = isPause(entry.message.stop_reason);
         break;
@@ -295,6 +360,22 @@ export class SessionState {
     }
   }
 
+  #newRun(runId: string): RunRecord {
+    return {
+      runId,
+      tally: this.#total.next(),
+      hasInput: false,
+      answered: false,
+      ended: null,
+      end: null,
+      inFlight: null,
+      unanswered: null,
+      spend: this.#spend.next(),
+      closing: false,
+      compacted: false,
+    };
+  }
+
   #known(callId: string): CallRecord {
     return this.#calls.get(callId) ?? NOTHING;
   }
@@ -310,16 +391,17 @@ export class SessionState {
    * that were started already. What the parent used, or has under way, is the parent's.
    */
   #fork({ runId }: ForkEvent): void {
-    this.total = this.total.next();
-    this.spend = this.spend.next();
+    this.#total = this.#total.next();
+    this.#spend = this.#spend.next();
     if (!this.run) return;
     this.run = {
       ...this.run,
       runId,
-      tally: this.total.next(),
+      tally: this.#total.next(),
       hasInput: false,
+      answered: false,
       inFlight: null,
-      spend: this.spend.next(),
+      spend: this.#spend.next(),
     };
   }
 }

@@ -1,13 +1,23 @@
 import type { ContentBlockParam, Message, MessageParam, ToolUseBlock } from '../api.ts';
 import type { Entry, ToolEndEvent } from './events.ts';
+import {
+  type AnyMessage,
+  type KeptCall,
+  KeptMessage,
+  messageOf,
+  type Slice,
+  sliceText,
+} from './kept-message.ts';
 import { isThinking, sendable, settleLastTurn } from './sendable.ts';
 
 type ResultParam = Extract<ContentBlockParam, { type: 'tool_result' }>;
 
+const NO_CALLS: readonly KeptCall[] = [];
+
 /** Who follows a transcript. */
 export interface TranscriptReader {
   /** A message joined at the end. */
-  append(message: MessageParam): void;
+  append(message: AnyMessage): void;
   /** The last turn was changed: read everything again. */
   rewrite(): void;
 }
@@ -20,20 +30,49 @@ export interface TranscriptReader {
  * See https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls
  */
 export class Transcript {
-  readonly #messages: MessageParam[] = [];
+  readonly #messages: AnyMessage[] = [];
+  /** How many of them have not been parsed, at most. */
+  #unread = 0;
   readonly #reader: TranscriptReader | undefined;
   #open: ToolUseBlock[] = [];
   #container: { readonly id: string; readonly expires_at?: string } | null = null;
   /** Ends of calls of the reply that is being asked for; those of `read` tools may come before the reply. */
-  readonly #ended = new Map<string, ToolEndEvent>();
+  readonly #ended = new Map<string, Pick<ToolEndEvent, 'outcome' | 'content'>>();
+  /** The calls of a last reply that nobody has parsed. */
+  #keptCalls: readonly KeptCall[] = NO_CALLS;
 
   constructor(reader?: TranscriptReader) {
     this.#reader = reader;
   }
 
-  /** The messages so far. The last reply's calls may still be open. */
+  /** The messages so far. The last reply's calls may still be open. Parses them all. */
   get messages(): readonly MessageParam[] {
+    if (this.#unread > 0) this.#parseFrom(0);
+    this.#unread = 0;
+    return this.#messages as readonly MessageParam[];
+  }
+
+  /** The same, as far as they are parsed. */
+  get all(): readonly AnyMessage[] {
     return this.#messages;
+  }
+
+  /** How many there are. */
+  get length(): number {
+    return this.#messages.length;
+  }
+
+  /** Whose message is the last; undefined where there is none. */
+  get lastRole(): MessageParam['role'] | undefined {
+    return this.#messages.at(-1)?.role;
+  }
+
+  /** Parses the messages from there on. */
+  #parseFrom(from: number): void {
+    for (let index = from; index < this.#messages.length; index += 1) {
+      const message = this.#messages[index];
+      if (message instanceof KeptMessage) this.#messages[index] = message.message;
+    }
   }
 
   /** The calls of the last reply that have not ended. */
@@ -51,8 +90,8 @@ export class Transcript {
   seed(messages: readonly MessageParam[]): void {
     for (const message of messages) this.#push(message);
     const last = messages.at(-1);
-    if (last?.role !== 'assistant' || typeof last.content === 'string') return;
-    this.#open = last.content.filter((block): block is ToolUseBlock => block.type === 'tool_use');
+    if (last?.role !== 'assistant') return;
+    this.#open = callsOf(last);
     this.#closeOpenCalls();
   }
 
@@ -65,7 +104,7 @@ export class Transcript {
 
   /** Takes back the last user message, which the API has refused: with it nothing could ever be sent again. */
   withdraw(): void {
-    if (this.#messages.at(-1)?.role !== 'user') return;
+    if (this.lastRole !== 'user') return;
     this.#messages.pop();
     this.#reader?.rewrite();
   }
@@ -115,7 +154,73 @@ export class Transcript {
 
   /** The messages as the API would accept them now: open calls are answered with what is known of them. */
   closed(): readonly MessageParam[] {
-    return this.#open.length === 0 ? [...this.#messages] : [...this.#messages, this.#results()];
+    return this.closing()();
+  }
+
+  /** The same, for whoever may not look at them: parses what is not parsed when it is called. */
+  closing(): () => readonly MessageParam[] {
+    const messages = this.#open.length === 0 ? [...this.#messages] : [...this.#messages, this.#results()];
+    let parsed: readonly MessageParam[] | undefined;
+    return () => (parsed ??= messages.map(messageOf));
+  }
+
+  /** A reply joined that nobody has parsed. `calls` are its tool calls, of which some may have their results. */
+  keepReply(content: Slice, calls: readonly KeptCall[], where: string): void {
+    this.#push(new KeptMessage('assistant', content, where));
+    this.#keptCalls = calls;
+    this.keepResults(where);
+  }
+
+  /** Adds the results of the last reply, if it has them all. */
+  keepResults(where: string): void {
+    if (this.#keptCalls.length === 0) return;
+    for (const { result } of this.#keptCalls) if (!result) return;
+    this.#push(new KeptMessage('user', this.#keptCalls, where));
+    this.#keptCalls = NO_CALLS;
+  }
+
+  /** The call with this id, as JSON, of the last reply, where nobody has parsed it. */
+  keptCall(id: string): KeptCall | undefined {
+    return this.#keptCalls.find((call) => sliceText(call.id) === id);
+  }
+
+  /** An input joined that nobody has parsed. */
+  keepInput(content: Slice, where: string): void {
+    this.parseOpen();
+    this.#closeOpenCalls();
+    this.#settleLastTurn();
+    this.#push(new KeptMessage('user', content, where));
+  }
+
+  /** A request was sent. */
+  keepRequest(): void {
+    this.#ended.clear();
+  }
+
+  /** Whether the last reply was parsed and has open calls. */
+  get hasOpenCalls(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /** Parses what is open, so that entries can be applied, and `early` results of calls that are to come. */
+  parseOpen(early: Iterable<KeptCall> = []): void {
+    for (const call of [...this.#keptCalls, ...early]) this.#parseEnd(call);
+    if (this.#keptCalls.length === 0) return;
+    this.#open = this.latest(1).flatMap(callsOf);
+    this.#keptCalls = NO_CALLS;
+  }
+
+  #parseEnd({ id, result, failed }: KeptCall): void {
+    if (!result) return;
+    const content = JSON.parse(sliceText(result)) as ToolEndEvent['content'];
+    this.#ended.set(JSON.parse(sliceText(id)) as string, { outcome: failed ? 'error' : 'ok', content });
+  }
+
+  /** The last so many messages, parsed. */
+  latest(count: number): readonly MessageParam[] {
+    const from = Math.max(this.#messages.length - count, 0);
+    this.#parseFrom(from);
+    return this.#messages.slice(from) as MessageParam[];
   }
 
   #applyReply(message: Message, brokenCalls: readonly string[]): void {
@@ -124,14 +229,14 @@ export class Transcript {
     const content = sendable(message, new Set(brokenCalls));
     if (content.length === 0) return;
     this.#push({ role: 'assistant', content });
-    this.#open = content.filter((block): block is ToolUseBlock => block.type === 'tool_use');
+    this.#open = callsOf({ role: 'assistant', content });
     if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id))) this.#closeOpenCalls();
   }
 
   /** Thinking is signed over model, system prompt and tools: with other ones it can not be sent again. */
   #dropThinking(): void {
     const before = this.#messages.splice(0);
-    for (const { role, content } of before) {
+    for (const { role, content } of before.map(messageOf)) {
       const kept = typeof content === 'string' ? content : content.filter((block) => !isThinking(block));
       if (kept.length > 0) this.#messages.push({ role, content: kept } as MessageParam);
     }
@@ -150,19 +255,42 @@ export class Transcript {
 
   /** Nothing of the server's may be open where a user message follows. A turn of nothing else gives way to the one before. */
   #settleLastTurn(): void {
-    for (let tail = settleLastTurn(this.#messages); tail; tail = settleLastTurn(this.#messages)) {
-      this.#messages.splice(tail.from, Infinity, ...tail.settled);
+    for (;;) {
+      const from = this.#lastTurn();
+      // What is kept unparsed has no calls of the server's in it.
+      if (this.#messages.slice(from).every((message) => message instanceof KeptMessage)) return;
+      this.#parseFrom(from);
+      const tail = settleLastTurn(this.#messages.slice(from) as MessageParam[]);
+      if (!tail) return;
+      this.#messages.splice(from + tail.from, Infinity, ...tail.settled);
       this.#reader?.rewrite();
     }
   }
 
-  #push(message: MessageParam): void {
+  /** Where the last turn of the model begins. */
+  #lastTurn(): number {
+    let from = this.#messages.findLastIndex(({ role }) => role === 'assistant');
+    while (this.#messages[from - 1]?.role === 'assistant') from -= 1;
+    return Math.max(from, 0);
+  }
+
+  #push(message: AnyMessage): void {
+    if (message instanceof KeptMessage) this.#unread += 1;
     this.#messages.push(message);
     this.#reader?.append(message);
   }
 }
 
-function resultOf(call: ToolUseBlock, end: ToolEndEvent | undefined): ResultParam {
+/** The tool calls of a message. */
+export function callsOf({ content }: MessageParam): ToolUseBlock[] {
+  if (typeof content === 'string') return [];
+  return content.filter((block) => block.type === 'tool_use') as ToolUseBlock[];
+}
+
+function resultOf(
+  call: ToolUseBlock,
+  end: Pick<ToolEndEvent, 'outcome' | 'content'> | undefined,
+): ResultParam {
   const result: ResultParam = {
     type: 'tool_result',
     tool_use_id: call.id,

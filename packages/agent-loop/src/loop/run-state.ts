@@ -100,7 +100,7 @@ export class RunState implements Parent {
     this.permissions = permissionsOf(spec, parts.parent?.permissions);
     this.store = parts.store ?? null;
     this.waiting = parts.waiting;
-    this.lasts = !parts.parent && (sessionId !== null || state.transcript.messages.length > 0);
+    this.lasts = !parts.parent && (sessionId !== null || state.transcript.length > 0);
     this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts: this.lasts });
     this.#recorder = new Recorder({
       journal,
@@ -229,11 +229,14 @@ export class RunState implements Parent {
   /** What is known of the run now. */
   snapshot(): PartialRunResult {
     const { turns, text, usage, steps, cost } = this.tally;
+    const messages = this.transcript.closing();
     return {
       runId: this.runId,
       text,
       turns,
-      messages: this.transcript.closed(),
+      get messages() {
+        return messages();
+      },
       usage,
       cost,
       steps: [...steps],

@@ -191,14 +191,14 @@ async function finish(run: RunState, end: End): Promise<RunResult> {
   await run.halt.race(gatesKept(run));
   const { turns, usage, usd } = run.tally;
   run.logger.info({ outcome, turns, usage, usd, reason }, 'run ended');
-  return {
-    ...run.snapshot(),
+  // Its messages are parsed only when somebody looks at them.
+  return Object.assign(run.snapshot(), {
     outcome,
     output,
     reason,
     reply: run.tally.reply,
-    pending: pending ? { reason: 'awaiting-approval', approvals: pending } : null,
-  };
+    pending: pending ? ({ reason: 'awaiting-approval', approvals: pending } as const) : null,
+  });
 }
 
 /** A run takes its children with it. One that can be resumed leaves them to be resumed. Returns the reason, complete. */

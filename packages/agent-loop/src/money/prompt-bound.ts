@@ -1,5 +1,6 @@
-import type { ContentBlockParam, Message, MessageParam, RequestParams } from '../api.ts';
+import type { ContentBlockParam, Message, RequestParams } from '../api.ts';
 import { type CacheMarker, dearest } from './hidden-costs.ts';
+import { type AnyMessage, KeptMessage } from '../journal/kept-message.ts';
 import type { ModelRequest, SessionState } from '../journal/session-state.ts';
 import { promptTokensOf } from './usage.ts';
 
@@ -52,18 +53,18 @@ export function promptBound(state: SessionState): PromptBound {
  */
 export class PromptBound {
   #seen = 0;
-  #last: MessageParam | undefined;
+  #last: AnyMessage | undefined;
   #media: Media = { bytes: 0, images: 0, documents: 0 };
   #marker: CacheMarker = null;
   #known: Known | null = null;
   #countedAt = -1;
 
   /** The bound for a request with these fields of the run; `added` are tokens that the API adds. */
-  glance(params: RequestParams, { messages, bytes, marks }: ModelRequest, added: number): Glance {
-    this.#look(messages);
+  glance(params: RequestParams, { all, bytes, marks }: ModelRequest, added: number): Glance {
+    this.#look(all);
     const media = this.#media;
     const length = bytes.length;
-    const count = messages.length;
+    const count = all.length;
     const keep = (tokens: number): void => {
       this.#known = { params, tokens, bytes: length, media };
     };
@@ -98,9 +99,9 @@ export class PromptBound {
     return whole === null ? since : Math.min(whole, since);
   }
 
-  #look(messages: readonly MessageParam[]): void {
+  #look(messages: readonly AnyMessage[]): void {
     // A turn that was settled or taken back: everything is looked at again.
-    if (this.#seen > messages.length || (this.#seen > 0 && messages[this.#seen - 1] !== this.#last)) {
+    if (this.#seen > messages.length || (this.#seen > 0 && !isSame(this.#last, messages[this.#seen - 1]))) {
       this.#seen = 0;
       this.#media = { bytes: 0, images: 0, documents: 0 };
       this.#marker = null;
@@ -109,7 +110,8 @@ export class PromptBound {
     }
     for (; this.#seen < messages.length; this.#seen += 1) {
       this.#last = messages[this.#seen];
-      if (typeof this.#last?.content === 'object') this.#lookAt(this.#last.content);
+      if (this.#last && !(this.#last instanceof KeptMessage) && typeof this.#last.content === 'object')
+        this.#lookAt(this.#last.content);
     }
   }
 
@@ -133,6 +135,11 @@ export class PromptBound {
       this.#media = { bytes: bytes + data, images, documents: documents + 1 };
     }
   }
+}
+
+/** Also where it was parsed since. */
+function isSame(before: AnyMessage | undefined, now: AnyMessage | undefined): boolean {
+  return before === now || (before instanceof KeptMessage && before.message === now);
 }
 
 interface Viewed {

@@ -1,5 +1,6 @@
-import type { ContentBlockParam, MessageParam } from '../api.ts';
+import type { ContentBlockParam } from '../api.ts';
 import type { LastContext } from '../cache/cache-log.ts';
+import { type AnyMessage, KeptMessage } from '../journal/kept-message.ts';
 import type { ModelRequest } from '../journal/session-state.ts';
 
 /** How large the prompt of a request will be, in tokens. */
@@ -26,11 +27,11 @@ const LOOKED_INTO = 20_000;
  */
 export function estimatePrompt(
   last: LastContext | null,
-  { messages, bytes }: Pick<ModelRequest, 'messages' | 'bytes'>,
+  { all, bytes }: Pick<ModelRequest, 'all' | 'bytes'>,
 ): PromptEstimate {
   const { prompt, output, bytes: before } = last ?? { prompt: 0, output: 0, bytes: 0 };
   const grown = Math.max(bytes.length - before, 0);
-  const { data, images, documents } = grown > LOOKED_INTO ? mediaIn(newOf(messages, last)) : NO_MEDIA;
+  const { data, images, documents } = grown > LOOKED_INTO ? mediaIn(newOf(all, last)) : NO_MEDIA;
   const text = Math.max(grown - data, 0);
   const perByte = last
     ? Math.min(Math.max(prompt / before, TOKENS_PER_BYTE.least), TOKENS_PER_BYTE.most)
@@ -51,13 +52,17 @@ interface Media {
 const NO_MEDIA: Media = { data: 0, images: 0, documents: 0 };
 
 /** What has joined since the last reply. */
-function newOf(messages: readonly MessageParam[], last: LastContext | null): readonly MessageParam[] {
+function newOf(messages: readonly AnyMessage[], last: LastContext | null): readonly AnyMessage[] {
   return last ? messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1) : messages;
 }
 
-function mediaIn(messages: readonly MessageParam[]): Media {
+function mediaIn(messages: readonly AnyMessage[]): Media {
   return messages
-    .map(({ content }) => (typeof content === 'string' ? NO_MEDIA : inBlocks(content)))
+    .map((message) =>
+      message instanceof KeptMessage || typeof message.content === 'string'
+        ? NO_MEDIA
+        : inBlocks(message.content),
+    )
     .reduce(sum, NO_MEDIA);
 }
 

@@ -77,11 +77,11 @@ function warn(run: RunState, known: Warned, turn: number, looks: readonly (() =>
   }
 }
 
-/** What whole replies of the conversation have cost so far, the cheapest first. */
+/** What the latest whole replies of the conversation have cost, the cheapest first. */
 function pricesOf({ state, spec }: RunState): number[] {
   let prices = earlier.get(state);
   if (!prices) {
-    const own = state.total.steps.filter(({ agent, lost }) => agent === spec.name && !lost);
+    const own = state.latestSteps.filter(({ agent, lost }) => agent === spec.name && !lost);
     prices = own.flatMap(({ usd }) => usd ?? []).toSorted((one, other) => one - other);
     earlier.set(state, prices);
   }

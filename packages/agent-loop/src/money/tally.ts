@@ -32,6 +32,11 @@ export class Tally {
     return next;
   }
 
+  /** Takes note of the tools that the last whole reply called, where it is not folded. */
+  note(tools: readonly string[]): void {
+    this.#reads = tools.toSorted();
+  }
+
   /** What the whole replies cost so far, in USD, or null where a price is not known. */
   get usd(): number | null {
     return usdOf(this.#amount);

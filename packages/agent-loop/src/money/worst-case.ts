@@ -240,7 +240,7 @@ export function worstUsd(
   const marks: CacheMarks = spec.cache.places ? { ...NO_MARKS, end: '1h' } : NO_MARKS;
   const glance = new PromptBound().glance(
     params,
-    { params, messages, bytes, marks },
+    { params, messages, all: messages, bytes, marks },
     hiddenCosts(params).added,
   );
   glance.count(inputTokens);

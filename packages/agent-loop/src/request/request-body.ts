@@ -1,9 +1,14 @@
 import type { MessageParam, RequestParams } from '../api.ts';
+import { type AnyMessage, KeptMessage, type Slice } from '../journal/kept-message.ts';
 import { forgetJson, jsonOf } from './json-cache.ts';
 
 const encoder = new TextEncoder();
 const FIRST_CAPACITY = 1024;
+/** So much longer the fields before the messages may get before the messages have to move. */
+const ROOM = 192;
 const END = encoder.encode(']}');
+const COMMA = 44;
+const FEW = 80;
 
 /**
  * The JSON body of the next request, kept as bytes. Every message is serialised once, when it joins, and never copied
@@ -11,43 +16,74 @@ const END = encoder.encode(']}');
  * share a byte-identical prefix, which is what the prompt cache reads back.
  */
 export class RequestBody {
-  #buffer = new Uint8Array(FIRST_CAPACITY);
-  #length = 0;
-  /** For each message where it ends, counted from the end of the head. */
+  #buffer: Uint8Array;
+  /** Where in the buffer the body begins, its messages, and what comes behind them. */
+  #start: number;
+  #messagesAt: number;
+  #end: number;
+  /** For each message where it ends, counted from the beginning of the first. */
   readonly #ends: number[] = [];
-  #headLength: number;
   #params: object;
 
   /** `params` are the fields that stay the same; they stand before the messages. */
-  constructor(params: Omit<RequestParams, 'container'>) {
-    this.#write(headOf(params));
-    this.#headLength = this.#length;
+  constructor(params: Omit<RequestParams, 'container'>, messages: readonly AnyMessage[] = []) {
+    const head = encoder.encode(headOf(params));
+    this.#start = ROOM;
+    this.#messagesAt = this.#end = ROOM + head.length;
+    this.#buffer = new Uint8Array(Math.max(FIRST_CAPACITY, this.#end + sizeOf(messages)));
+    this.#buffer.set(head, ROOM);
     this.#params = params;
+    for (const message of messages) this.append(message);
   }
 
   /** Size of the body in bytes, but for what follows the messages. */
   get length(): number {
-    return this.#length;
+    return this.#end - this.#start;
   }
 
-  /** Puts other fields before the messages from here on: moves the messages where the new ones differ in length. */
+  /** Puts other fields before the messages from here on: moves the messages where there is no room for the new ones. */
   lead(params: Omit<RequestParams, 'container'>): void {
     if (params === this.#params) return;
     this.#params = params;
     const head = encoder.encode(headOf(params));
-    const shift = head.length - this.#headLength;
-    if (shift > 0) this.#reserve(shift);
-    if (shift !== 0) this.#buffer.copyWithin(head.length, this.#headLength, this.#length);
-    this.#buffer.set(head);
-    this.#headLength = head.length;
-    this.#length += shift;
+    const lacking = head.length - this.#messagesAt;
+    if (lacking > 0) this.#moveBy(lacking + ROOM);
+    this.#start = this.#messagesAt - head.length;
+    this.#buffer.set(head, this.#start);
+  }
+
+  #moveBy(bytes: number): void {
+    this.#reserve(bytes);
+    this.#buffer.copyWithin(this.#messagesAt + bytes, this.#messagesAt, this.#end);
+    this.#messagesAt += bytes;
+    this.#end += bytes;
   }
 
   /** Adds a message at the end. */
-  append(message: MessageParam): void {
-    this.#write((this.#ends.length === 0 ? '' : ',') + jsonOfMessage(message));
-    this.#ends.push(this.#length - this.#headLength);
+  append(message: AnyMessage): void {
+    const isFirst = this.#ends.length === 0;
+    if (message instanceof KeptMessage) this.#copyIn(message, isFirst);
+    else this.#write((isFirst ? '' : ',') + jsonOfMessage(message));
+    this.#ends.push(this.#end - this.#messagesAt);
   }
+
+  #copyIn(message: KeptMessage, isFirst: boolean): void {
+    this.#reserve(message.size + 1);
+    if (!isFirst) this.#buffer[this.#end++] = COMMA;
+    message.write(this.#add);
+  }
+
+  readonly #add = ({ bytes, from, to }: Slice): void => {
+    const length = to - from;
+    this.#reserve(length);
+    const buffer = this.#buffer;
+    const end = this.#end;
+    // For a few bytes a view costs more than they do.
+    if (length === bytes.length) buffer.set(bytes, end);
+    else if (length > FEW) buffer.set(bytes.subarray(from, to), end);
+    else for (let index = 0; index < length; index += 1) buffer[end + index] = bytes[from + index] ?? 0;
+    this.#end = end + length;
+  };
 
   /**
    * The whole body, as a view: its end is overwritten by the next message. A request is over by then, for the next
@@ -56,8 +92,8 @@ export class RequestBody {
   bytes(container?: RequestParams['container']): Uint8Array {
     const end = container === undefined ? END : encoder.encode(`],"container":${JSON.stringify(container)}}`);
     this.#reserve(end.length);
-    this.#buffer.set(end, this.#length);
-    return this.#buffer.subarray(0, this.#length + end.length);
+    this.#buffer.set(end, this.#end);
+    return this.#buffer.subarray(this.#start, this.#end + end.length);
   }
 
   /** The whole body with other fields before the messages, or with other messages at some places, as a copy: for the rare request that differs. */
@@ -65,12 +101,13 @@ export class RequestBody {
     const parts: Uint8Array[] = [];
     if (params) parts.push(encoder.encode(headOf(params)));
     const whole = this.bytes(container);
-    let from = params ? this.#headLength : 0;
+    const messagesAt = this.#messagesAt - this.#start;
+    let from = params ? messagesAt : 0;
     for (const [place, message] of [...messages].toSorted(([one], [other]) => one - other)) {
       const before = this.#ends[place - 1];
-      const start = this.#headLength + (before === undefined ? 0 : before + 1);
+      const start = messagesAt + (before === undefined ? 0 : before + 1);
       parts.push(whole.subarray(from, start), encoder.encode(JSON.stringify(message)));
-      from = this.#headLength + (this.#ends[place] ?? 0);
+      from = messagesAt + (this.#ends[place] ?? 0);
     }
     parts.push(whole.subarray(from));
     return joined(parts);
@@ -79,18 +116,18 @@ export class RequestBody {
   #write(text: string): void {
     // Most text is ASCII, a byte a character. The rest needs at most three bytes for a UTF-16 code unit.
     this.#reserve(text.length);
-    const { read, written } = encoder.encodeInto(text, this.#buffer.subarray(this.#length));
-    this.#length += written;
+    const { read, written } = encoder.encodeInto(text, this.#buffer.subarray(this.#end));
+    this.#end += written;
     if (read === text.length) return;
     this.#reserve((text.length - read) * 3);
-    this.#length += encoder.encodeInto(text.slice(read), this.#buffer.subarray(this.#length)).written;
+    this.#end += encoder.encodeInto(text.slice(read), this.#buffer.subarray(this.#end)).written;
   }
 
   #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
+    const needed = this.#end + bytes;
     if (needed <= this.#buffer.length) return;
     const grown = new Uint8Array(Math.max(needed, Math.ceil(this.#buffer.length * 1.5)));
-    grown.set(this.#buffer.subarray(0, this.#length));
+    grown.set(this.#buffer.subarray(0, this.#end));
     this.#buffer = grown;
   }
 }
@@ -100,6 +137,13 @@ export interface BodyChanges {
   readonly params?: Omit<RequestParams, 'container'> | undefined;
   /** Instead of those at these places. */
   readonly messages?: ReadonlyMap<number, MessageParam> | undefined;
+}
+
+/** Bytes that messages which nobody has parsed take, and some to spare for what follows. */
+function sizeOf(messages: readonly AnyMessage[]): number {
+  let size = 0;
+  for (const message of messages) if (message instanceof KeptMessage) size += message.size + 1;
+  return Math.ceil(size * 1.25);
 }
 
 const NONE: ReadonlyMap<number, MessageParam> = new Map();

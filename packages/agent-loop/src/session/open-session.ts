@@ -109,7 +109,7 @@ export class OpenSession<Output> implements Session<Output> {
 
   get resumable(): boolean {
     if (pendingOf(this.#state, this.#parts.spec) || this.#state.paused) return true;
-    return this.#state.transcript.messages.at(-1)?.role === 'user';
+    return this.#state.transcript.lastRole === 'user';
   }
 
   async run(input: RunInput, options: SessionRunOptions = {}): Promise<RunResult<Output>> {

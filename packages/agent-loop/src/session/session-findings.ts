@@ -27,8 +27,7 @@ function waitingFor(state: SessionState): SessionFinding[] {
   const waiting = (message: string): SessionFinding => ({ kind: 'waiting', message });
   if (!run) return [];
   const found: SessionFinding[] = [];
-  const resumable =
-    state.paused || transcript.messages.at(-1)?.role === 'user' || state.openCalls().length > 0;
+  const resumable = state.paused || transcript.lastRole === 'user' || state.openCalls().length > 0;
   if (run.ended === null) found.push(waiting('its last run was interrupted: resume() finishes it'));
   else if (run.ended === 'awaiting-approval')
     found.push(waiting('its last run waits for approval: approve(), then resume()'));

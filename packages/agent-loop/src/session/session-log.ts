@@ -1,11 +1,12 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { Entry, NewEntry } from '../journal/events.ts';
 import { type Journal, type JournalDamage, JournalError } from '../journal/journal.ts';
+import { foldKept } from '../journal/kept-journal.ts';
 import { SessionState } from '../journal/session-state.ts';
 
 /** The journal of a session and what it folds into: read once, then written to one append after the other. */
 export class SessionLog {
-  readonly state = new SessionState();
+  #state = new SessionState();
   readonly journal: Journal;
   readonly #id: string;
   readonly #spec: AgentSpec;
@@ -20,6 +21,11 @@ export class SessionLog {
     this.#id = id;
     this.journal = journal;
     this.#spec = spec;
+  }
+
+  /** What the journal folds into. */
+  get state(): SessionState {
+    return this.#state;
   }
 
   get damage(): JournalDamage | null {
@@ -38,6 +44,23 @@ export class SessionLog {
 
   /** Folds the journal. Damage ends it early: what comes before can be read. */
   async load(): Promise<void> {
+    if (!(await this.#loadKept())) await this.#loadAll();
+  }
+
+  /** Parses no more than the next request needs. False where that is not possible, for whatever reason. */
+  async #loadKept(): Promise<boolean> {
+    try {
+      const texts = await this.journal.texts?.();
+      if (!texts) return false;
+      this.#state = foldKept(texts);
+      return true;
+    } catch {
+      // Reading entry by entry tells what is wrong, and what can be read before it.
+      return false;
+    }
+  }
+
+  async #loadAll(): Promise<void> {
     try {
       for await (const entry of this.journal.read()) {
         this.state.apply(entry);

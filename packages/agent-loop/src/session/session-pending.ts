@@ -13,7 +13,7 @@ export function pendingOf(state: SessionState, spec: AgentSpec): Pending | null 
   if (!run || (run.ended !== null && run.ended !== 'awaiting-approval')) return null;
   // A run that was cut off before its input was kept has nothing to finish: nobody was told that it had begun.
   const begun = run.unanswered || run.inFlight || state.paused;
-  if (!begun && state.transcript.messages.at(-1)?.role !== 'user') return null;
+  if (!begun && state.transcript.lastRole !== 'user') return null;
   const reason = run.ended === null ? 'interrupted' : 'awaiting-approval';
   const own = listed(state, spec, (call) => isUndecided(call, state, spec));
   return { reason, approvals: [...own, ...state.children.approvals] };

@@ -58,7 +58,16 @@ export class BlobFolder {
 }
 
 /** Reads a content and checks it. Rejects with `corrupt` where it is not what was written. */
-export async function readBlob(fs: FileSystem, directory: string, { size, hash }: Blob): Promise<string> {
+export async function readBlob(fs: FileSystem, directory: string, blob: Blob): Promise<string> {
+  return (await readBlobBytes(fs, directory, blob)).toString('utf8');
+}
+
+/** The same as bytes. */
+export async function readBlobBytes(
+  fs: FileSystem,
+  directory: string,
+  { size, hash }: Blob,
+): Promise<Buffer> {
   const where = blobPath(directory, hash);
   const file = await openIfThere(fs, where);
   if (!file) throw corrupt({ where, from: 0, to: size, message: 'A content is missing.' });
@@ -66,7 +75,7 @@ export async function readBlob(fs: FileSystem, directory: string, { size, hash }
     const bytes = Buffer.allocUnsafe(size);
     const got = await readFully(file, bytes, 0);
     const found = createHash('sha256').update(bytes.subarray(0, got)).digest('hex');
-    if (found === hash) return bytes.toString('utf8');
+    if (found === hash) return bytes;
     throw corrupt({ where, from: 0, to: size, message: 'A content is not what was written.' });
   } finally {
     await file.close();

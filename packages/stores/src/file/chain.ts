@@ -110,7 +110,7 @@ function misplaced({ path, bytes, header }: Segment, seq: number): JournalDamage
 function takeOver(link: Segment, earlier: Chain | undefined, extent: Extent | undefined): Segment {
   const known = earlier?.segments.find(({ path }) => path === link.path);
   if (!known || known.damage || (extent && known.bytes > extent.bytes)) return link;
-  return { ...known, blobs: [...known.blobs], kept: known.kept && [...known.kept] };
+  return { ...known, blobs: [...known.blobs] };
 }
 
 /** Entries are readable up to the first whose content is gone. */

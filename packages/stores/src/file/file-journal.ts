@@ -1,12 +1,12 @@
 import { checkAppend, EntryEncoder, JournalError } from '@pawl/agent-loop/store';
-import type { AppendOptions, Entry, Journal, JournalDamage } from '@pawl/agent-loop/store';
+import type { AppendOptions, Entry, Journal, JournalDamage, KeptTexts } from '@pawl/agent-loop/store';
 import { BlobFolder, corrupt } from './blob-folder.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { segmentPath } from './layout.ts';
 import { writeLine } from './line.ts';
 import type { Blob } from './line.ts';
 import { writeFully } from './line-scanner.ts';
-import { readEntries, withoutLines } from './read-entries.ts';
+import { readEntries, readTexts, withoutLines } from './read-entries.ts';
 import type { Extract } from './read-entries.ts';
 
 /** The segment that a journal appends to. */
@@ -99,6 +99,18 @@ export class FileJournal implements Journal {
     if (this.damage) throw corrupt(this.damage);
   }
 
+  async texts(): Promise<readonly KeptTexts[] | null> {
+    const { fs, directory, length } = this.#opened;
+    const extracts = this.#extracts;
+    if (this.damage || this.#closing || this.#length > length) return null;
+    this.#letGo();
+    try {
+      return await readTexts(fs, directory, extracts);
+    } catch (error) {
+      throw asJournalError(error, 'The session could not be read');
+    }
+  }
+
   #letGo(): void {
     this.#extracts = this.#extracts.map(withoutLines);
   }
@@ -172,12 +184,12 @@ export class FileJournal implements Journal {
   }
 
   async #contentOf(entry: Entry, afterSync: boolean) {
-    const { text, contentAt } = this.#encoder.encodeParts(entry);
+    const { text, contentAt, callsAt } = this.#encoder.encodeParts(entry);
     const { blobBytes } = this.#opened;
     const mayBeApart = contentAt >= 0 && entry.type !== 'reply' && text.length - contentAt > blobBytes / 3;
     const content = mayBeApart ? text.slice(contentAt, -1) : '';
     if (!this.#blobs || Buffer.byteLength(content) <= blobBytes)
-      return { text, contentAt, blob: null, afterSync };
+      return { text, contentAt, callsAt, blob: null, afterSync };
     const blob = await this.#keep(this.#blobs, content);
     return { text: `${text.slice(0, contentAt - CONTENT.length)}}`, contentAt: -1, blob, afterSync };
   }

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 
 /** A record as it stands in a segment. Positions are indices into the buffer that it was read from. */
 export interface Line {
+  readonly bytes: Buffer;
   readonly at: number;
   /** The first byte behind the line. */
   readonly end: number;
@@ -11,6 +12,10 @@ export interface Line {
   readonly afterSync: boolean;
   readonly textAt: number;
   readonly textEnd: number;
+  /** Where in the text the content begins, or -1. */
+  readonly contentAt: number;
+  /** Where in it tool calls begin, as far as the record says so. */
+  readonly callsAt: readonly number[];
   /** Where the text's content is kept when it is not in the text. */
   readonly blob: Blob | null;
 }
@@ -29,7 +34,12 @@ const CRC_DIGITS = 8;
 const MAX_LENGTH_DIGITS = 10;
 const MAX_HEAD = 128;
 const BLOB_HEAD = /^(\*?)\d{1,10}#(\d{1,15}):([0-9a-f]{64}) /;
-const [SPACE, LINE_FEED, STAR, CONTENT_MARK, BLOB_MARK] = [32, 10, 42, 64, 35];
+const [SPACE, LINE_FEED, STAR, CONTENT_MARK, BLOB_MARK, COMMA] = [32, 10, 42, 64, 35, 44];
+const NO_CALLS: readonly number[] = [];
+const NO_DIGIT = 255;
+/** The value of each hexadecimal digit, by its byte. */
+const HEX = new Uint8Array(256).fill(NO_DIGIT);
+for (let value = 0; value < 16; value += 1) HEX[value.toString(16).charCodeAt(0)] = value;
 const BAD: NoLine = { problem: 'bad' };
 
 /** Reads the line that begins at `at`. `seed` is the checksum of the line before, 0 for the first. */
@@ -38,12 +48,13 @@ export function readLine(bytes: Buffer, at: number, seed: number): Line | NoLine
   const head = readHead(bytes, headAt);
   if (head === 'cut') return { problem: 'cut', needs: bytes.length + 1 };
   if (!head || bytes[headAt - 1] !== SPACE) return BAD;
-  const { textAt, textEnd, afterSync, blob } = head;
+  const { textAt, textEnd, afterSync, blob, contentAt, callsAt } = head;
   if (textEnd >= bytes.length) return { problem: 'cut', needs: textEnd + 1 };
   if (bytes[textEnd] !== LINE_FEED) return BAD;
-  const crc = crc32(bytes.subarray(headAt, textEnd), seed);
+  // A plain view is made faster than a Buffer is.
+  const crc = crc32(new Uint8Array(bytes.buffer, bytes.byteOffset + headAt, textEnd - headAt), seed);
   if (crc !== readHex(bytes, at)) return BAD;
-  return { at, end: textEnd + 1, crc, afterSync, textAt, textEnd, blob };
+  return { bytes, at, end: textEnd + 1, crc, afterSync, textAt, textEnd, contentAt, callsAt, blob };
 }
 
 /** Whether a line with the right shape begins at `at`, whatever its checksum says. */
@@ -57,6 +68,8 @@ interface Head {
   readonly afterSync: boolean;
   readonly textAt: number;
   readonly textEnd: number;
+  readonly contentAt: number;
+  readonly callsAt: readonly number[];
   readonly blob: Blob | null;
 }
 
@@ -69,11 +82,36 @@ function readHead(bytes: Buffer, at: number): Head | null | 'cut' {
   from = skipDigits(bytes, from);
   if (from === lengthAt || from - lengthAt > MAX_LENGTH_DIGITS) return from >= bytes.length ? 'cut' : null;
   const mark = bytes[from];
-  if (mark === CONTENT_MARK) from = skipDigits(bytes, from + 1);
   if (mark === BLOB_MARK) return readBlobHead(bytes, at, length);
+  const content = mark === CONTENT_MARK ? readNumber(bytes, from + 1) : -1;
+  if (mark === CONTENT_MARK) from = skipDigits(bytes, from + 1);
+  const calls = content >= 0 && bytes[from] === COMMA ? readCalls(bytes, from) : NO_CALLS;
+  for (const _ of calls) from = skipDigits(bytes, from + 1);
   if (from >= bytes.length) return 'cut';
-  if (bytes[from] !== SPACE || bytes[from - 1] === CONTENT_MARK) return null;
-  return { afterSync, textAt: from + 1, textEnd: from + 1 + length, blob: null };
+  const isWhole = bytes[from] === SPACE && isNumberEnd(bytes[from - 1]);
+  if (!isWhole) return null;
+  const textAt = from + 1;
+  return {
+    afterSync,
+    textAt,
+    textEnd: textAt + length,
+    contentAt: content < 0 ? -1 : textAt + content,
+    callsAt: calls.length > 0 ? calls.map((call) => textAt + call) : calls,
+    blob: null,
+  };
+}
+
+/** Numbers, each behind a comma. */
+function readCalls(bytes: Buffer, at: number): readonly number[] {
+  const calls: number[] = [];
+  for (let from = at; bytes[from] === COMMA; from = skipDigits(bytes, from + 1))
+    calls.push(readNumber(bytes, from + 1));
+  return calls;
+}
+
+/** A mark has a number behind it. */
+function isNumberEnd(byte: number | undefined): boolean {
+  return byte !== CONTENT_MARK && byte !== COMMA;
 }
 
 function readBlobHead(bytes: Buffer, at: number, length: number): Head | null | 'cut' {
@@ -81,7 +119,14 @@ function readBlobHead(bytes: Buffer, at: number, length: number): Head | null | 
   if (!match) return bytes.length < at + MAX_HEAD ? 'cut' : null;
   const [head, star, size, hash = ''] = match;
   const textAt = at + head.length;
-  return { afterSync: star === '*', textAt, textEnd: textAt + length, blob: { size: Number(size), hash } };
+  return {
+    afterSync: star === '*',
+    textAt,
+    textEnd: textAt + length,
+    contentAt: -1,
+    callsAt: NO_CALLS,
+    blob: { size: Number(size), hash },
+  };
 }
 
 function readNumber(bytes: Buffer, at: number): number {
@@ -103,8 +148,8 @@ function isDigit(byte: number | undefined): boolean {
 function readHex(bytes: Buffer, at: number): number {
   let value = 0;
   for (let index = at; index < at + CRC_DIGITS; index += 1) {
-    const byte = bytes[index] ?? 0;
-    const digit = byte >= 48 && byte <= 57 ? byte - 48 : byte >= 97 && byte <= 102 ? byte - 87 : Number.NaN;
+    const digit = HEX[bytes[index] ?? 0] ?? NO_DIGIT;
+    if (digit === NO_DIGIT) return Number.NaN;
     value = value * 16 + digit;
   }
   return value;
@@ -115,6 +160,8 @@ export interface LineContent {
   readonly text: string;
   /** Where the content begins in `text`, counted in UTF-16 code units, or -1. */
   readonly contentAt: number;
+  /** Where tool calls begin in it, in the same units. */
+  readonly callsAt?: readonly number[];
   readonly blob: Blob | null;
   readonly afterSync: boolean;
 }
@@ -124,13 +171,11 @@ export function writeLine(
   content: LineContent,
   seed: number,
 ): { readonly bytes: Buffer; readonly crc: number } {
-  const { text, contentAt, blob, afterSync } = content;
+  const { text, contentAt, callsAt = NO_CALLS, blob, afterSync } = content;
   const length = Buffer.byteLength(text);
-  const where = blob
-    ? `#${blob.size}:${blob.hash}`
-    : contentAt < 0
-      ? ''
-      : `@${length === text.length ? contentAt : Buffer.byteLength(text.slice(0, contentAt))}`;
+  const byteAt = (at: number): number => (length === text.length ? at : Buffer.byteLength(text.slice(0, at)));
+  const places = contentAt < 0 ? '' : `@${[contentAt, ...callsAt].map(byteAt).join(',')}`;
+  const where = blob ? `#${blob.size}:${blob.hash}` : places;
   const head = `${afterSync ? '*' : ''}${length}${where} `;
   const bytes = Buffer.allocUnsafe(CRC_DIGITS + 1 + head.length + length + 1);
   bytes.write(head, CRC_DIGITS + 1, 'latin1');

@@ -1,10 +1,11 @@
 import { EntryDecoder } from '@pawl/agent-loop/store';
-import type { Entry } from '@pawl/agent-loop/store';
-import { corrupt, readBlob } from './blob-folder.ts';
+import type { Entry, KeptTexts } from '@pawl/agent-loop/store';
+import { corrupt, readBlob, readBlobBytes } from './blob-folder.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
+import type { KeptLine, KeptLines } from './kept-lines.ts';
 import { LineScanner } from './line-scanner.ts';
 import { nextLine } from './segment.ts';
-import type { KeptLine, Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
 
 /** A segment as far as it is to be read. */
 export interface Extract {
@@ -13,7 +14,7 @@ export interface Extract {
   readonly entries: number;
   readonly bytes: number;
   /** Its lines, where they are in memory. */
-  readonly kept?: readonly KeptLine[] | null;
+  readonly kept?: KeptLines | null;
 }
 
 /** What a scan found, to be read. */
@@ -24,6 +25,23 @@ export function extractOf({ path, header, entries, bytes, kept }: Segment): Extr
 /** The same, to be read from the file. */
 export function withoutLines({ path, seq, entries, bytes }: Extract): Extract {
   return { path, seq, entries, bytes };
+}
+
+/** The texts of all entries with the contents that are kept apart; null where not all of them are in memory. */
+export async function readTexts(
+  fs: FileSystem,
+  directory: string,
+  extracts: readonly Extract[],
+): Promise<readonly KeptTexts[] | null> {
+  const all: KeptTexts[] = [];
+  for (const { path: where, seq, kept } of extracts) {
+    if (!kept) return null;
+    const { buffers, places, calls, blobs } = kept;
+    const contents = new Map<number, Uint8Array>();
+    for (const [index, blob] of blobs) contents.set(index, await readBlobBytes(fs, directory, blob));
+    all.push({ where, seq, buffers, places, calls, contents });
+  }
+  return all;
 }
 
 /** Reads entries from position `from` up to `to`, some at once. What comes from the file is checked again. */
@@ -88,9 +106,9 @@ class ExtractReader {
     const batch: Entry[] = [];
     try {
       while (this.position < to) {
-        const { bytes, line } = this.#nextInMemory() ?? (await this.#nextRead());
+        const line = this.#nextInMemory() ?? (await this.#nextRead());
         const content = line.blob ? await readBlob(this.#fs, this.#directory, line.blob) : undefined;
-        const text = bytes.toString('utf8', line.textAt, line.textEnd);
+        const text = line.bytes.toString('utf8', line.textAt, line.textEnd);
         batch.push(decodeAt(this.#decoder, text, content, this.#extract.path));
         this.position += 1;
       }
@@ -105,16 +123,14 @@ class ExtractReader {
 
   #nextInMemory(): KeptLine | undefined {
     const scanner = this.#scanner;
-    if (!scanner) return this.#extract.kept?.[this.position - this.#extract.seq];
-    const line = scanner.next();
-    return line && { bytes: scanner.bytes, line };
+    return scanner ? scanner.next() : this.#extract.kept?.line(this.position - this.#extract.seq);
   }
 
   async #nextRead(): Promise<KeptLine> {
     const scanner = this.#scanner;
     const line = scanner && (await nextLine(scanner));
     if (!line) throw changed(this.#extract, scanner?.position ?? 0);
-    return { bytes: scanner.bytes, line };
+    return line;
   }
 }
 

@@ -2,15 +2,10 @@ import type { JournalDamage } from '@pawl/agent-loop/store';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { FORMAT_VERSION, readHeader } from './layout.ts';
 import type { Header } from './layout.ts';
+import { KeptLines } from './kept-lines.ts';
 import type { Blob, Line } from './line.ts';
 import { LineScanner, readFully } from './line-scanner.ts';
 import { judgeTail } from './tail.ts';
-
-/** A line that was checked, and the bytes that it is in. */
-export interface KeptLine {
-  readonly bytes: Buffer;
-  readonly line: Line;
-}
 
 /** What was found in a segment. */
 export interface Segment {
@@ -25,7 +20,7 @@ export interface Segment {
   safe: number;
   readonly blobs: { readonly blob: Blob; readonly seq: number }[];
   /** All lines behind the header while they are few enough to be kept for the first reader, otherwise null. */
-  kept: KeptLine[] | null;
+  kept: KeptLines | null;
   torn: JournalDamage | null;
   damage: JournalDamage | null;
 }
@@ -58,7 +53,16 @@ export async function openSegment(fs: FileSystem, path: string): Promise<Opening
     }
     if (header.version > FORMAT_VERSION) return { kind: 'newer', version: header.version };
     const { end: bytes, crc } = line;
-    const rest = { entries: 0, bytes, crc, safe: bytes, blobs: [], kept: [], torn: null, damage: null };
+    const rest = {
+      entries: 0,
+      bytes,
+      crc,
+      safe: bytes,
+      blobs: [],
+      kept: new KeptLines(),
+      torn: null,
+      damage: null,
+    };
     return { kind: 'segment', segment: { path, header, ...rest } };
   } finally {
     await file.close();
@@ -67,7 +71,7 @@ export async function openSegment(fs: FileSystem, path: string): Promise<Opening
 
 /** A header is safe before anything is written behind it. So a crash leaves a torn one with nothing behind it. */
 async function judgeOpening(file: OpenFile, path: string, size: number): Promise<Opening> {
-  const { kind, end, hasLines } = judgeTail(await readRange(file, 0, size));
+  const { kind, end, hasLines } = judgeTail(await readRange(file, 0, size), 0, 0);
   if (kind === 'torn' && !hasLines && size <= MAX_TORN_HEADER) return { kind: 'void', size };
   const message = 'The header of the segment cannot be read.';
   return { kind: 'damage', damage: { where: path, from: 0, to: end, message } };
@@ -102,9 +106,9 @@ export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Ext
   }
 }
 
-function count(segment: Segment, line: Line, { position, bytes }: LineScanner): void {
+function count(segment: Segment, line: Line, { position }: LineScanner): void {
   if (position > MAX_KEPT_BYTES) segment.kept = null;
-  segment.kept?.push({ bytes, line });
+  segment.kept?.add(line);
   if (line.afterSync) segment.safe = segment.bytes;
   if (line.blob) segment.blobs.push({ blob: line.blob, seq: segment.header.seq + segment.entries });
   segment.entries += 1;
@@ -122,7 +126,7 @@ function checkExtent({ path, bytes, crc, entries }: Segment, extent: Extent): Jo
 
 async function judgeRest(file: OpenFile, segment: Segment, size: number): Promise<void> {
   const { path, bytes: from } = segment;
-  const { kind, end } = judgeTail(await readRange(file, from, size));
+  const { kind, end } = judgeTail(await readRange(file, from, size), from, segment.crc);
   if (kind === 'torn')
     segment.torn = { where: path, from, to: from + end, message: 'An append was cut off.' };
   else segment.damage = { where: path, from, to: from + end, message: 'A record cannot be read.' };
