@@ -29,5 +29,9 @@ export async function defaultClient(): Promise<Client> {
 function sdkSettings(): string {
   // Not every runtime has a `process`.
   const env = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {};
-  return JSON.stringify(Object.entries(env).filter(([name]) => name.startsWith('ANTHROPIC_')));
+  let settings = '';
+  // Every run asks for this, and a variable is dear to read: only those of the SDK are.
+  for (const name of Object.keys(env))
+    if (name.startsWith('ANTHROPIC_')) settings += `${name}=${env[name]}\n`;
+  return settings;
 }
