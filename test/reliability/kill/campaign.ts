@@ -1,5 +1,6 @@
 import { randomFrom } from '../../../packages/stores/test/support/random.ts';
 import type { Control } from './protocol.ts';
+import type { StoreName } from './stores.ts';
 import { killTrial } from './trial.ts';
 import type { KillReport, Violations } from './trial.ts';
 
@@ -21,18 +22,25 @@ export async function killCampaign(options: {
   readonly seed: number;
   readonly kills: number;
   readonly control?: Control | null;
+  readonly store?: StoreName;
   readonly conditions: readonly string[];
   readonly parallel?: number;
   readonly onSession?: (report: KillCampaignReport) => void;
 }): Promise<KillCampaignReport> {
-  const { kills, control = null, conditions, parallel = 2, onSession } = options;
+  const { kills, control = null, store = 'file', conditions, parallel = 2, onSession } = options;
   let next = options.seed;
   let sum = EMPTY;
   const work = async (): Promise<void> => {
     while (sum.kills < kills) {
       const seed = next;
       next += 1;
-      const report = await killTrial({ seed, kills: 6 + randomFrom(seed).below(6), control, conditions });
+      const report = await killTrial({
+        seed,
+        kills: 6 + randomFrom(seed).below(6),
+        control,
+        store,
+        conditions,
+      });
       sum = add(sum, report, seed);
       onSession?.(sum);
     }

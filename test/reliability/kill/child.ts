@@ -5,9 +5,9 @@
 import { appendFileSync, readFileSync, writeSync } from 'node:fs';
 import { createAgent, defineTool, openSession } from '@pawl/agent-loop';
 import type { AgentEvent, Entry, JournalStore, ToolContext, ToolEffect } from '@pawl/agent-loop';
-import { fileStore } from '@pawl/stores/file';
 import { z } from 'zod';
 import type { Barrier, Done, LedgerLine, Orders, ToolName } from './protocol.ts';
+import { openStore } from './stores.ts';
 
 const orders = JSON.parse(process.argv[2] ?? '') as Orders;
 
@@ -102,12 +102,14 @@ const agent = createAgent({
   ],
   hooks: { onEvent },
 });
-const session = await openSession({ agent, store: watched(fileStore(orders.sessions)), id: orders.id });
+const opened = await openStore(orders.store, orders.sessions);
+const session = await openSession({ agent, store: watched(opened.store), id: orders.id });
 const isOver = session.pending === null && session.messages.at(-1)?.role === 'assistant';
 if (session.messages.length === 0) await session.run('Go.');
 else if (!isOver) await session.resume();
 const { input_tokens, cache_creation_input_tokens, cache_read_input_tokens, output_tokens } = session.usage;
 await session.close();
+await opened.close();
 const done: Done = {
   usage: {
     input: input_tokens + cache_creation_input_tokens + cache_read_input_tokens,

@@ -16,6 +16,20 @@ test(`${trials} kills of ${what}, from seed ${seed}`, { timeout: 5 * patienceMs 
   if (trials >= 100) expect(Object.keys(byBarrier).toSorted()).toEqual(BARRIERS.toSorted());
 });
 
+const sqlite = campaign({ suite: 7, ci: 40, full: 200 });
+
+test(`${sqlite.trials} kills on SQLite, from seed ${sqlite.seed}`, { timeout: 5 * patienceMs }, async () => {
+  const { kills, counts, broken } = await killCampaign({
+    seed: sqlite.seed,
+    kills: sqlite.trials,
+    store: 'sqlite',
+    conditions,
+  });
+  expect(broken).toEqual([]);
+  expect(counts).toEqual({ lost: 0, doubled: 0, stuck: 0, diverged: 0, bill: 0, refused: 0 });
+  expect(kills).toBeGreaterThanOrEqual(sqlite.trials);
+});
+
 test(
   'what has to fail fails: a tool with the wrong effect happens twice',
   { timeout: 5 * patienceMs },

@@ -1,3 +1,5 @@
+import type { StoreName } from './stores.ts';
+
 /** The moments at which a process is killed. `anytime`: whenever the killer's clock says. */
 export const BARRIERS = [
   'mid-reply',
@@ -24,6 +26,7 @@ export type ToolName = (typeof TOOLS)[number];
 /** What a child is told. */
 export interface Orders {
   readonly url: string;
+  readonly store: StoreName;
   /** The folder of the sessions, the id of this one, and the file of what happens outside. */
   readonly sessions: string;
   readonly id: string;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -7,13 +7,14 @@ import { JournalError } from '@pawl/agent-loop';
 import type { Entry } from '@pawl/agent-loop';
 import { reply, startEmulator, text, thinking, toolUse } from '@pawl/emulator';
 import type { EmulatedRequest, Emulator } from '@pawl/emulator';
-import { fileStore } from '@pawl/stores/file';
 import { randomFrom } from '../../../packages/stores/test/support/random.ts';
 import type { Random } from '../../../packages/stores/test/support/random.ts';
 import { live } from './life.ts';
 import type { End } from './life.ts';
 import { BARRIERS } from './protocol.ts';
 import type { Barrier, Control, Done, LedgerLine, Orders } from './protocol.ts';
+import { openStore } from './stores.ts';
+import type { StoreName } from './stores.ts';
 
 /** What was broken, by kind. All are to be 0. */
 export interface Violations {
@@ -61,12 +62,14 @@ export async function killTrial(options: {
   readonly seed: number;
   readonly kills: number;
   readonly control: Control | null;
+  readonly store?: StoreName;
   readonly conditions: readonly string[];
 }): Promise<KillReport> {
   const folder = await mkdtemp(join(tmpdir(), 'pawl-kill-'));
   const server = await startEmulator({ respond: model });
   try {
-    const trial = new Trial(folder, server.url, options.control);
+    await mkdir(join(folder, 'sessions'));
+    const trial = new Trial(folder, server.url, options);
     const random = randomFrom(options.seed);
     for (let kill = 0; kill < options.kills; kill += 1) {
       if (await trial.life(random, options.conditions)) break;
@@ -87,8 +90,13 @@ class Trial {
   #repeated = 0;
   #unknown = 0;
 
-  constructor(folder: string, url: string, control: Control | null) {
+  constructor(
+    folder: string,
+    url: string,
+    { control, store = 'file' }: { readonly control: Control | null; readonly store?: StoreName },
+  ) {
     this.#orders = {
+      store,
       url,
       sessions: join(folder, 'sessions'),
       id: ID,
@@ -154,8 +162,9 @@ class Trial {
   }
 
   async #read(): Promise<Entry[]> {
+    const { store, close } = await openStore(this.#orders.store, this.#orders.sessions);
     try {
-      const journal = await fileStore(this.#orders.sessions).open(ID, { readonly: true });
+      const journal = await store.open(ID, { readonly: true });
       const entries: Entry[] = [];
       for await (const entry of journal.read()) entries.push(entry);
       await journal.close();
@@ -163,6 +172,8 @@ class Trial {
     } catch (error) {
       if (error instanceof JournalError && error.code === 'not-found') return [];
       throw error;
+    } finally {
+      await close();
     }
   }
 

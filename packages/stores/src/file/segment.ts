@@ -71,7 +71,7 @@ export async function openSegment(fs: FileSystem, path: string): Promise<Opening
 
 /** A header is safe before anything is written behind it. So a crash leaves a torn one with nothing behind it. */
 async function judgeOpening(file: OpenFile, path: string, size: number): Promise<Opening> {
-  const { kind, end, hasLines } = judgeTail(await readRange(file, 0, size));
+  const { kind, end, hasLines } = judgeTail(await readRange(file, 0, size), 0, 0);
   if (kind === 'torn' && !hasLines && size <= MAX_TORN_HEADER) return { kind: 'void', size };
   const message = 'The header of the segment cannot be read.';
   return { kind: 'damage', damage: { where: path, from: 0, to: end, message } };
@@ -126,7 +126,7 @@ function checkExtent({ path, bytes, crc, entries }: Segment, extent: Extent): Jo
 
 async function judgeRest(file: OpenFile, segment: Segment, size: number): Promise<void> {
   const { path, bytes: from } = segment;
-  const { kind, end } = judgeTail(await readRange(file, from, size));
+  const { kind, end } = judgeTail(await readRange(file, from, size), from, segment.crc);
   if (kind === 'torn')
     segment.torn = { where: path, from, to: from + end, message: 'An append was cut off.' };
   else segment.damage = { where: path, from, to: from + end, message: 'A record cannot be read.' };

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { ConfigError } from '@pawl/agent-loop/store';
 import type { Entry, Journal } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, verifySession } from '@pawl/stores/file';
@@ -120,8 +121,39 @@ describe('opening', () => {
     });
   });
 
+  test('tells a record with one zero byte from the zeros that a disk leaves of an append', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path);
+    const journal = await store.open('s');
+    await journal.append(sampleEntries(4), 0);
+    await journal.append(sampleEntries(1, { from: 4 }), 4);
+    await journal.close();
+    const path = `${folder.path}/s/000001.jsonl`;
+    const whole = readFileSync(path);
+    const last = whole.lastIndexOf(10, whole.length - 2) + 1;
+    const told = async (from: number, to: number): Promise<string> => {
+      writeFileSync(path, Buffer.from(whole).fill(0, from, to));
+      const { length, damage, torn } = await store.open('s', { readonly: true });
+      expect([length, (damage ?? torn)?.from]).toEqual([4, last]);
+      return damage ? 'damage' : 'torn';
+    };
+    for (let at = last; at < whole.length; at += 1) {
+      const isEdge = at === last || at === whole.length - 1 || at % 512 === 0 || at % 512 === 511;
+      expect(await told(at, at + 1), `byte ${at}`).toBe(isEdge ? 'torn' : 'damage');
+    }
+    expect(await told(last, whole.length)).toBe('torn');
+    const sector = Math.ceil(last / 512) * 512;
+    if (sector < whole.length) expect(await told(last, sector)).toBe('torn');
+    expect(await told(last + 20, whole.length)).toBe('torn');
+    writeFileSync(path, Buffer.from(whole).fill(0, last + 20, last + 21));
+    await expect(store.open('s').then((opened) => opened.append(sampleEntries(1), 4))).rejects.toMatchObject({
+      code: 'corrupt',
+    });
+    expect(readFileSync(path).length).toBe(whole.length);
+  });
+
   test('refuses what is no folder name or number', () => {
-    expect(() => fileStore('')).toThrow(/needs the path of a folder/);
-    expect(() => fileStore('x', { blobBytes: 0 })).toThrow(/blobBytes must be a whole number/);
+    expect(() => fileStore('')).toThrow(new ConfigError('fileStore', 'needs the path of a folder, got "".'));
+    expect(() => fileStore('x', { blobBytes: 0 })).toThrow(/blobBytes: must be a whole number/);
   });
 });
