@@ -7,6 +7,7 @@ import { scenario as fleet } from './fleet.ts';
 import { scenario as governor } from './governor.ts';
 import { scenario as imports } from './imports.ts';
 import { scenario as money } from './money.ts';
+import { scenario as open } from './open.ts';
 import { scenario as packages } from './packages.ts';
 import { scenario as parallel } from './parallel.ts';
 import { scenario as sessions } from './sessions.ts';
@@ -19,6 +20,7 @@ import { scenario as types } from './types.ts';
 export const scenarios: readonly Scenario[] = [
   steps,
   sessions,
+  open,
   caching,
   money,
   deltas,
