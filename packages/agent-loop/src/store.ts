@@ -5,6 +5,7 @@
  * @module
  */
 export type { BudgetStore } from './money/budget-store.ts';
+export { ConfigError } from './errors.ts';
 export { EntryDecoder } from './journal/entry-decoder.ts';
 export { EntryEncoder, entryJson } from './journal/entry-encoder.ts';
 export type { EncodedEntry } from './journal/entry-encoder.ts';

@@ -75,8 +75,8 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
   const lineage = new Lineage(spec.limits, start.parent?.lineage, state.children.startedBy(runId));
   let latest: RunState | undefined;
   let running: RunState | undefined;
+  let begun: PromiseWithResolvers<void> | undefined;
   let ending: PromptWork<RunResult<Output>> | undefined;
-  const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
   const result = follow(start, halt, async () => {
     if (input !== null) checkInput(input);
     state.transcript.seed(start.messages ?? []);
@@ -97,7 +97,7 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
         if (toRoute !== null) await chooseModel(run, { spec, input: toRoute, given: input, prepared });
         else if (spec.route) await keepModel(run);
         running = run;
-        tellBegun();
+        begun?.resolve();
       });
     };
     ending = endPromptly(halt, spec.seams, work() as Promise<RunResult<Output>>, () =>
@@ -105,8 +105,6 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     );
     return ending.result;
   });
-  const over = (): void => tellBegun();
-  result.then(over, over);
   return {
     runId,
     result,
@@ -116,7 +114,10 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
     stop: (reason) => halt.trip({ kind: 'stopped', reason }),
     park: () => halt.trip({ kind: 'parked', reason: 'the session was closed; resume() goes on from here' }),
     async keep(entry) {
-      if (!running) await begun;
+      if (!running) {
+        begun ??= Promise.withResolvers();
+        await Promise.race([begun.promise, Promise.allSettled([result])]);
+      }
       if (!running || running.over) return false;
       await running.record(entry);
       return true;
@@ -125,7 +126,15 @@ export function startRun<Output>(start: RunStart): StartedRun<Output> {
 }
 
 /** Runs `work` while an aborted signal stops it, or the end of its parent. */
-export async function follow<T>(
+export function follow<T>(
+  above: Pick<RunStart, 'signal' | 'parent'>,
+  halt: Halt,
+  work: () => Promise<T>,
+): Promise<T> {
+  return above.signal || above.parent ? followed(above, halt, work) : work();
+}
+
+async function followed<T>(
   { signal, parent }: Pick<RunStart, 'signal' | 'parent'>,
   halt: Halt,
   work: () => Promise<T>,

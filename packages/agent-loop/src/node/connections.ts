@@ -39,8 +39,17 @@ function limitConnectTime(socket: Duplex, opened: Opened, where: string): void {
     const error = new Error(`Connect timeout: ${where} did not answer within ${CONNECT_TIMEOUT_MS} ms`);
     socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
   }, CONNECT_TIMEOUT_MS);
-  const clear = () => clearTimeout(timer);
-  socket.once(opened, clear).once('close', clear);
+  // Neither listener stays: an open connection would keep the timer and all that belongs to it.
+  const clear = () => {
+    clearTimeout(timer);
+    socket.off(opened, clear).off('close', clear);
+  };
+  socket.on(opened, clear).on('close', clear);
+}
+
+/** What Node's agent is handed a request by; the request has its headers already. */
+interface Adding {
+  addRequest(request: http.ClientRequest, options: http.RequestOptions): void;
 }
 
 function keepingAgent<A extends http.Agent>(agent: A, opened: Opened): A {
@@ -50,6 +59,11 @@ function keepingAgent<A extends http.Agent>(agent: A, opened: Opened): A {
     const socket = connect(options, callback);
     if (socket) limitConnectTime(socket, opened, `${options.host ?? 'localhost'}:${options.port ?? ''}`);
     return socket;
+  };
+  const add = (agent as unknown as Adding).addRequest.bind(agent);
+  (agent as unknown as Adding).addRequest = (request, options) => {
+    // A connection keeps the options of its first request as long as it is open.
+    add(request, { ...options, headers: undefined });
   };
   agent.reuseSocket = (socket, request) => {
     receivedBefore.set(socket, (socket as Socket).bytesRead);

@@ -42,8 +42,9 @@ export class ToolBatch {
   readonly #run: RunState;
   readonly #turn: number;
   readonly #calls: BatchedCall[] = [];
-  #open!: () => void;
-  readonly #gate: Promise<void>;
+  #isOpen = false;
+  /** Made where a call waits for it: those of `read` tools do not. */
+  #opened: PromiseWithResolvers<void> | undefined;
   #closed = false;
   #undecided = 0;
   /** No longer hears of background children. */
@@ -54,7 +55,6 @@ export class ToolBatch {
   constructor(run: RunState, turn: number) {
     this.#run = run;
     this.#turn = turn;
-    this.#gate = new Promise((resolve) => (this.#open = resolve));
   }
 
   /**
@@ -64,12 +64,13 @@ export class ToolBatch {
   add(block: ToolUseBlock, brokenInput?: string, record?: CallRecord): void {
     const call = batchedCall(block, record, findAndCheck(this.#run, block, brokenInput));
     this.#calls.push(call);
-    call.done = this.#process(call).finally(() => {
+    const over = (): void => {
       call.over = true;
       this.#concludeWaiting();
-    });
-    // `done` is awaited by run(), refuse() or discard(); until then a failure must not count as unhandled.
-    call.done.catch(() => {});
+    };
+    call.done = this.#process(call);
+    // Before whoever waits for it. A failure is seen by run(), refuse() or discard(); until then it is not unhandled.
+    call.done.then(over, over);
   }
 
   /** Lets all calls run and waits until each has ended. Returns those that nobody has decided on. */
@@ -134,6 +135,18 @@ export class ToolBatch {
     await Promise.all(started.map((call) => this.#end(call, lost)));
   }
 
+  #open(): void {
+    this.#isOpen = true;
+    this.#opened?.resolve();
+  }
+
+  /** Waits until calls may run. */
+  #gate(): Promise<void> | undefined {
+    if (this.#isOpen) return undefined;
+    this.#opened ??= Promise.withResolvers();
+    return this.#opened.promise;
+  }
+
   /** Whether nothing may start any more. */
   get #over(): boolean {
     return this.#closed || this.#run.halt.reason !== null;
@@ -172,7 +185,7 @@ export class ToolBatch {
 
   async #process(call: BatchedCall): Promise<Settled | Undecided | Held | null> {
     const prepared = await call.prepared;
-    if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate;
+    if (call.record || !(prepared.state === 'ready' && startsEarly(prepared.tool))) await this.#gate();
     if (call.ended || this.#over) return null;
     if (prepared.state === 'settled') return this.#end(call, prepared);
     const first = await (call.record

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
-import { checkJournalId, JournalError } from '@pawl/agent-loop/store';
+import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/store';
 import type { BudgetStore, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
 import { updateBudget } from './budget-folder.ts';
@@ -31,12 +31,13 @@ const TRASH = '.deleted-';
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): JournalStore & BudgetStore {
   if (typeof directory !== 'string' || directory === '') {
-    throw new TypeError(`fileStore needs the path of a folder; got ${JSON.stringify(directory)}.`);
+    throw new ConfigError('fileStore', `needs the path of a folder, got ${JSON.stringify(directory)}.`);
   }
   const { fileSystem: fs = nodeFileSystem, blobBytes = DEFAULT_BLOB_BYTES } = options;
   if (!Number.isSafeInteger(blobBytes) || blobBytes < 1) {
-    throw new TypeError(
-      `blobBytes must be a whole number of bytes from 1 on; got ${JSON.stringify(blobBytes)}.`,
+    throw new ConfigError(
+      'blobBytes',
+      `must be a whole number of bytes from 1 on, got ${JSON.stringify(blobBytes)}.`,
     );
   }
   const root = resolve(directory);

@@ -68,8 +68,8 @@ function toStat({ ino, size, birthtimeMs, mtimeMs }: fs.Stats): FileStat {
   return {
     ino,
     size,
-    createdAt: birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs,
-    updatedAt: mtimeMs,
+    createdAt: Math.floor(birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs),
+    updatedAt: Math.floor(mtimeMs),
   };
 }
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { checkJournalId, JournalError } from '@pawl/agent-loop/store';
+import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/store';
 import type { BudgetStore, Journal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { asJournalError, connect, transaction } from './database.ts';
 import type { Connection } from './database.ts';
@@ -25,7 +25,7 @@ export interface SqliteStore extends JournalStore, BudgetStore, AsyncDisposable 
  */
 export function sqliteStore(file: string, { now = Date.now }: SqliteStoreOptions = {}): SqliteStore {
   if (typeof file !== 'string' || file === '' || file === ':memory:') {
-    throw new TypeError(`sqliteStore needs the path of a file; got ${JSON.stringify(file)}.`);
+    throw new ConfigError('sqliteStore', `needs the path of a file, got ${JSON.stringify(file)}.`);
   }
   const path = resolve(file);
   let connecting: Promise<Connection> | undefined;

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { ConfigError } from '@pawl/agent-loop/store';
 import type { Entry, Journal } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, verifySession } from '@pawl/stores/file';
@@ -152,7 +153,7 @@ describe('opening', () => {
   });
 
   test('refuses what is no folder name or number', () => {
-    expect(() => fileStore('')).toThrow(/needs the path of a folder/);
-    expect(() => fileStore('x', { blobBytes: 0 })).toThrow(/blobBytes must be a whole number/);
+    expect(() => fileStore('')).toThrow(new ConfigError('fileStore', 'needs the path of a folder, got "".'));
+    expect(() => fileStore('x', { blobBytes: 0 })).toThrow(/blobBytes: must be a whole number/);
   });
 });
