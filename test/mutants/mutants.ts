@@ -19,15 +19,15 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'told-before-kept',
     file: `${LOOP}/journal/recorder.ts`,
-    find: 'if (written) await written;\n        for (const { entry, resolve } of batch) {',
-    replace: 'for (const { entry, resolve } of batch) {',
+    find: 'await written;\n      this.#keep(batch);',
+    replace: 'this.#keep(batch);',
     breaks: 'order: append, then tell',
   },
   {
     id: 'failed-append-ignored',
-    file: `${LOOP}/loop/run-state.ts`,
-    find: "this.halt.trip({ kind: 'failed', reason: failure.message, error: failure });\n      throw failure;",
-    replace: '',
+    file: `${LOOP}/journal/recorder.ts`,
+    find: "this.#to.halt.trip({ kind: 'failed', reason: error.message, error });\n    for (const { reject } of batch) reject(error);",
+    replace: 'for (const { resolve } of batch) resolve();',
     breaks: '2: nothing happens after what could not be kept',
   },
   {

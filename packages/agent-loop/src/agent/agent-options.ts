@@ -38,6 +38,7 @@ import { type Seams, systemSeams } from '../seams.ts';
 import type { RunnableTool, Tool } from '../tools/tool.ts';
 import { type ServerTool, sortTools } from '../tools/tool-list.ts';
 import { checkPriced } from '../money/worst-case.ts';
+import { hasTelemetry } from '../request/trace-span.ts';
 import { checkRequest } from './request-option.ts';
 
 /** What `createAgent` takes. Only `model` is required. */
@@ -256,7 +257,9 @@ async function toParams(
 
 function clientOnFirstUse(client: Client | undefined): () => Promise<Client> {
   if (client) return () => Promise.resolve(client);
-  return once(defaultClient);
+  const traced = once(() => defaultClient(true));
+  const untraced = once(() => defaultClient(false));
+  return () => (hasTelemetry() ? traced() : untraced());
 }
 
 /** Calls `make` on first use and keeps what it gives; a failure is not kept. */

@@ -12,17 +12,22 @@ export function checkClient(client: unknown): void {
   );
 }
 
-let latest: { readonly settings: string; readonly client: Client } | undefined;
+const latest = new Map<boolean, { readonly settings: string; readonly client: Client }>();
 
 /**
  * The client of agents that were given none: the SDK's own defaults. Agents share it, as a client and its connections
- * weigh more than an agent; once the environment has changed, a new one is made.
+ * weigh more than an agent; once the environment has changed, a new one is made. The SDK gathers what a trace span would
+ * tell of a request whether or not there is anybody to tell, so one that is not `traced` has its spans switched off.
  */
-export async function defaultClient(): Promise<Client> {
+export async function defaultClient(traced: boolean): Promise<Client> {
   const { createDefaultClient } = await import('#transport');
   const settings = sdkSettings();
-  if (latest?.settings !== settings) latest = { settings, client: createDefaultClient() };
-  return latest.client;
+  let known = latest.get(traced);
+  if (known?.settings !== settings) {
+    known = { settings, client: createDefaultClient(traced ? {} : { openTelemetry: false }) };
+    latest.set(traced, known);
+  }
+  return known.client;
 }
 
 /** What the SDK reads from the environment when a client is made. */

@@ -1,10 +1,15 @@
+import type { Awaitable } from '../api.ts';
+import { messageOf, RunError } from '../errors.ts';
 import type { AgentEvent, Entry, NewDelta, NewEntry } from './events.ts';
+import type { Halt } from '../loop/halt.ts';
 import type { Journal } from './journal.ts';
 import type { Seams } from '../seams.ts';
 
 interface Recording {
   readonly journal: Journal;
   readonly seams: Seams;
+  /** Stopped once the journal can not be written. */
+  readonly halt: Halt;
   readonly runId: string;
   readonly agent: string;
   /** The run that this one is a child of. */
@@ -18,7 +23,7 @@ interface Recording {
 interface Waiting {
   readonly entry: Entry;
   readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: RunError) => void;
 }
 
 /**
@@ -31,9 +36,11 @@ export class Recorder {
   readonly #stamp: { readonly runId: string; readonly agent: string; readonly parentRunId?: string };
   #seq: number;
   #queue: Waiting[] = [];
-  /** Resolves when nothing is left to write. */
-  #writing: PromiseWithResolvers<void> | undefined;
-  #failure: { readonly error: unknown } | undefined;
+  /** Whether the queue is being written. */
+  #busy = false;
+  /** The append that is waited for. */
+  #appending: Promise<void> | undefined;
+  #failure: RunError | undefined;
 
   constructor(to: Recording) {
     this.#to = to;
@@ -49,54 +56,74 @@ export class Recorder {
   }
 
   /**
-   * Keeps an entry. Resolves when the journal has it, rejects when it could not be written. Once an append has failed
-   * nothing more is written: what follows a gap would not be a history.
+   * Keeps an entry. Resolves when the journal has it, rejects with a RunError `journal` when it could not be written. Once
+   * an append has failed nothing more is written: what follows a gap would not be a history.
    */
   record(entry: NewEntry): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure.error);
+    if (this.#failure) return Promise.reject(this.#failure);
     const at = this.#to.seams.now();
     const stamped = { ...rounded(entry), ...this.#stamp, at, seq: this.#seq } as Entry;
     this.#seq += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ entry: stamped, resolve, reject });
-      if (!this.#writing) void this.#write();
+      if (!this.#busy) this.#write();
     });
   }
 
   /** Resolves when everything recorded so far is kept and told, or has failed. */
   async flushed(): Promise<void> {
-    while (this.#writing) await this.#writing.promise;
+    while (this.#busy) await this.#appending;
   }
 
-  async #write(): Promise<void> {
-    const writing = Promise.withResolvers<void>();
-    this.#writing = writing;
+  /** Writes what waits: at once where the journal answers at once, as one in memory does. */
+  #write(): void {
+    this.#busy = true;
     while (this.#queue.length > 0) {
       const batch = this.#queue;
       this.#queue = [];
-      if (this.#failure) {
-        for (const { reject } of batch) reject(this.#failure.error);
-        continue;
-      }
-      const entries = batch.map((waiting) => waiting.entry);
       try {
-        const written = this.#to.journal.append(entries, entries[0]?.seq ?? 0, {
-          sync: entries.some(mustLast),
-        });
-        // A journal in memory answers at once; waiting for nothing would cost every step a turn of the event loop.
-        if (written) await written;
-        for (const { entry, resolve } of batch) {
-          this.#to.fold(entry);
-          this.#to.tell(entry);
-          resolve();
-        }
+        const written = this.#append(batch);
+        if (written) return void (this.#appending = this.#finish(batch, written));
+        this.#keep(batch);
       } catch (error) {
-        this.#failure = { error };
-        for (const { reject } of batch) reject(error);
+        this.#fail(batch, error);
       }
     }
-    this.#writing = undefined;
-    writing.resolve();
+    this.#busy = false;
+  }
+
+  #append(batch: readonly Waiting[]): Awaitable<void> {
+    if (this.#failure) throw this.#failure;
+    const entries = batch.map((waiting) => waiting.entry);
+    return this.#to.journal.append(entries, entries[0]?.seq ?? 0, { sync: entries.some(mustLast) });
+  }
+
+  /** Never rejects: those who wait for the batch are told. */
+  async #finish(batch: readonly Waiting[], written: Awaitable<void>): Promise<void> {
+    try {
+      await written;
+      this.#keep(batch);
+    } catch (error) {
+      this.#fail(batch, error);
+    }
+    this.#write();
+  }
+
+  #keep(batch: readonly Waiting[]): void {
+    for (const { entry, resolve } of batch) {
+      this.#to.fold(entry);
+      this.#to.tell(entry);
+      resolve();
+    }
+  }
+
+  #fail(batch: readonly Waiting[], cause: unknown): void {
+    this.#failure ??= new RunError('journal', `The journal could not be written: ${messageOf(cause)}`, {
+      cause,
+    });
+    const error = this.#failure;
+    this.#to.halt.trip({ kind: 'failed', reason: error.message, error });
+    for (const { reject } of batch) reject(error);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Message } from '../api.ts';
 import type { Spend } from '../money/budget-book.ts';
 import type { LostReply } from '../request/lost-reply.ts';
+import type { Price } from '../money/pricing.ts';
 import type { RunState } from './run-state.ts';
 import type { RunSpend } from '../money/run-spend.ts';
 import type { ModelRequest } from '../journal/session-state.ts';
@@ -33,8 +34,8 @@ export interface Permit {
   readonly attempts?: readonly AttemptWatch[];
   /** What is reserved for the request: the most it can use. USD where money is limited, otherwise null. */
   readonly worst?: { readonly usd: number | null; readonly tokens: number } | undefined;
-  /** The whole reply came. */
-  settle(reply: Message): void;
+  /** The whole reply came; what it costs. */
+  settle(reply: Message, price: Price): void;
   /** The request was sent and its reply was lost: the server may have used anything up to the worst case. */
   lose(lost: LostReply): void;
   /** The request was not sent. */
@@ -122,7 +123,7 @@ async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Ref
     begun: () => granted.forEach((permit) => permit.begun?.()),
     worst: dearest(granted),
     attempts: granted.flatMap(({ attempts = [] }) => attempts),
-    settle: (reply) => granted.forEach((permit) => permit.settle(reply)),
+    settle: (reply, price) => granted.forEach((permit) => permit.settle(reply, price)),
     lose: (lost) => granted.forEach((permit) => permit.lose(lost)),
     release,
   };

@@ -35,7 +35,8 @@ export function logReply(run: Logging, turn: number, reply: Reply, cost: Cost | 
 
 /** The one line of a call whose reply was lost. `code` is the type of the error. */
 export function logLoss(run: Logging, loss: Loss): void {
-  run.logger.warn({ ...loss, ...userOf(run.params) }, 'reply lost');
+  const { firstTokenMs = null } = loss.err.partial ?? {};
+  run.logger.warn({ ...loss, firstTokenMs, ...userOf(run.params) }, 'reply lost');
 }
 
 function userOf({ metadata }: RequestParams): { readonly userId?: string } {

@@ -26,7 +26,7 @@ const CLOSING =
 export async function askLeave(
   run: RunState,
   { turn, attempt }: { readonly turn: number; readonly attempt: number },
-  onRequest: (request: ModelRequest) => Promise<void>,
+  onRequest: (request: ModelRequest) => Promise<void> | undefined,
 ): Promise<Admitted | null> {
   let maxTokens = run.params.max_tokens;
   for (;;) {

@@ -105,6 +105,7 @@ export class RunState implements Parent {
     this.#recorder = new Recorder({
       journal,
       seams: spec.seams,
+      halt,
       runId,
       agent: spec.name,
       parentRunId: parts.parent?.runId,
@@ -152,18 +153,10 @@ export class RunState implements Parent {
   }
 
   /** Keeps an entry, then tells it. Rejects with a RunError `journal` where it could not be kept. */
-  async record(entry: NewEntry): Promise<void> {
-    if (this.#ended) throw new Error('The run has ended; what comes later is not recorded.');
+  record(entry: NewEntry): Promise<void> {
+    if (this.#ended) return Promise.reject(new Error('The run has ended; what comes later is not recorded.'));
     if (entry.type === 'run-end') this.#ended = true;
-    try {
-      await this.#recorder.record(entry);
-    } catch (error) {
-      const failure = new RunError('journal', `The journal could not be written: ${messageOf(error)}`, {
-        cause: error,
-      });
-      this.halt.trip({ kind: 'failed', reason: failure.message, error: failure });
-      throw failure;
-    }
+    return this.#recorder.record(entry);
   }
 
   /** Tells something that is not kept. */

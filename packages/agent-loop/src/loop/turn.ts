@@ -8,6 +8,7 @@ import { logLoss, logReply } from './call-log.ts';
 import { planCompaction } from '../money/compaction-plan.ts';
 import { watchReply, watchRequest } from '../money/request-watch.ts';
 import { costOfLast, lossFields, priceFields } from '../money/reply-price.ts';
+import type { Price } from '../money/pricing.ts';
 import type { RunState } from './run-state.ts';
 import { servedBlocks } from '../journal/sendable.ts';
 import { ToolBatch } from '../tools/tool-batch.ts';
@@ -27,14 +28,15 @@ const MAX_DELAY_MS = 8000;
  * Returns null where the run was stopped meanwhile.
  */
 export async function takeTurn(run: RunState, turn: number): Promise<Turn | null> {
+  const { hooks } = run.spec;
   const planning = planCompaction(run, turn);
   if (planning) await planning;
   for (let attempt = 1; ; attempt += 1) {
-    const admitted = await askLeave(run, { turn, attempt }, ({ params }) =>
-      callHook(run, 'beforeRequest', () =>
-        run.spec.hooks.beforeRequest?.({ runId: run.runId, turn, attempt, params }),
-      ),
-    );
+    const admitted = await askLeave(run, { turn, attempt }, ({ params }) => {
+      if (!hooks.beforeRequest) return undefined;
+      const seen = { runId: run.runId, turn, attempt, params };
+      return callHook(run, 'beforeRequest', () => hooks.beforeRequest?.(seen));
+    });
     if (!admitted) return null;
     const { request, permit } = admitted;
     const batch = new ToolBatch(run, turn);
@@ -48,10 +50,11 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
     try {
       const watching = { begun: () => permit.begun?.(), attempts: permit.attempts };
       const reply = await callModel(run, request, listenTo(run, batch), watching);
-      permit.settle(reply.message);
+      const price = run.spec.pricing.priceOfReply(reply.message, run.seams.now());
+      permit.settle(reply.message, price);
       const served = servedBlocks(reply.message.content);
       if (served !== reply.message.content) batch.retain(served as readonly { readonly id?: string }[]);
-      return await keep(run, turn, reply, batch);
+      return await keep(run, turn, reply, price, batch);
     } catch (error) {
       await batch.discard();
       if (!(error instanceof LostReply)) throw error;
@@ -83,9 +86,14 @@ function recordRequest(
   });
 }
 
-async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch): Promise<Turn> {
+async function keep(
+  run: RunState,
+  turn: number,
+  reply: Reply,
+  price: Price,
+  batch: ToolBatch,
+): Promise<Turn> {
   const { message, brokenCalls, requestId, firstTokenMs, durationMs } = reply;
-  const price = priceFields(run, message);
   await run.record({
     type: 'reply',
     turn,
@@ -94,13 +102,15 @@ async function keep(run: RunState, turn: number, reply: Reply, batch: ToolBatch)
     requestId,
     firstTokenMs,
     durationMs,
-    ...price,
+    ...priceFields(run, message, price),
   });
   const cost = costOfLast(run);
   if (cost) run.tell({ type: 'cost', ...cost });
   if (cost) watchReply(run, message, cost);
   logReply(run, turn, reply, cost);
-  await callHook(run, 'afterReply', () => run.spec.hooks.afterReply?.({ runId: run.runId, turn, message }));
+  const { hooks } = run.spec;
+  if (hooks.afterReply)
+    await callHook(run, 'afterReply', () => hooks.afterReply?.({ runId: run.runId, turn, message }));
   return { reply, batch };
 }
 

@@ -117,9 +117,9 @@ export class BudgetGate implements Gate {
     return {
       attempts: [secondTry()],
       worst: { usd: pricing ? toUsd(reserved.amount) : null, tokens: reserved.tokens },
-      settle: (reply) => {
+      settle: (reply, { amount }) => {
         assess(run, request).learn(reply);
-        const used = usedBy(reply, pricing, run.seams.now());
+        const used = usedBy(reply, pricing ? amount : 0n);
         if (!used || used.amount > reserved.amount || used.tokens > reserved.tokens)
           run.logger.warn(
             { budget: this.#terms.name, reserved, used },
@@ -205,10 +205,8 @@ function usd(amount: Amount): string {
 }
 
 /** What a reply used; null where its price is not known. */
-function usedBy(reply: Message, pricing: Pricing | null, at: number): Spend | null {
-  const amount = pricing ? pricing.priceOfReply(reply, at).amount : 0n;
-  if (amount === null) return null;
-  return { amount, tokens: tokensOf(reply) };
+function usedBy(reply: Message, amount: Amount | null): Spend | null {
+  return amount === null ? null : { amount, tokens: tokensOf(reply) };
 }
 
 /** What an earlier process had reserved for a run, and could not settle any more. */

@@ -2,12 +2,15 @@ import type { Message } from '../api.ts';
 import type { CostEvent, ReplyEvent, ReplyLostEvent, RequestEvent } from '../journal/events.ts';
 import { usdOf } from './ledger.ts';
 import type { LostReply } from '../request/lost-reply.ts';
-import type { PricedUsage } from './pricing.ts';
+import type { Price, PricedUsage } from './pricing.ts';
 import type { RunState } from '../loop/run-state.ts';
 
-/** What a reply costs, as its entry keeps it: by the prices of this moment, for good. */
-export function priceFields(run: RunState, message: Message): PriceFields {
-  const { amount, byModel, saved } = run.spec.pricing.priceOfReply(message, run.seams.now());
+/** What a reply costs, as its entry keeps it: by the prices of the moment it came, for good. */
+export function priceFields(
+  run: RunState,
+  message: Message,
+  { amount, byModel, saved }: Price = run.spec.pricing.priceOfReply(message, run.seams.now()),
+): PriceFields {
   const { miss } = run.state.cache.factsOf(message);
   const price = { usd: usdOf(amount), savedUsd: usdOf(saved), ...(miss && { cacheMiss: miss }) };
   if ([...byModel.keys()].every((model) => model === message.model)) return price;

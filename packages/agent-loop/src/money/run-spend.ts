@@ -74,8 +74,8 @@ export class RunSpend {
         break;
       case 'reply': {
         const used = usedBy(entry);
-        const unknown = this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) };
-        this.#spent = plus(this.#spent, used ?? unknown);
+        const counted = used ?? this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) };
+        this.#spent = plus(this.#spent, counted);
         if (this.#last) this.#last = { ...this.#last, used, over: true };
         break;
       }

@@ -9,7 +9,7 @@ import { type CacheMarker, dearest, type HiddenCosts, hiddenCosts, type OtherMod
 import type { Pricing, Rates } from './pricing.ts';
 import { type Glance, PromptBound, promptBound } from './prompt-bound.ts';
 import type { RunState } from '../loop/run-state.ts';
-import type { ModelRequest } from '../journal/session-state.ts';
+import type { ModelRequest, SessionState } from '../journal/session-state.ts';
 
 /** The most that a request can use: `base` however short its reply is, and `perToken` for each token of `max_tokens`. */
 export interface WorstCase {
@@ -141,30 +141,34 @@ function dearestRates(
   // Where the request names no region, that of the workspace holds; replies tell which.
   const asked = params.inference_geo ?? servedIn;
   const geo = asked === undefined ? 'us' : asked;
-  const found: Rates[] = [];
+  // Mostly the same ones each time.
+  const found = new Set<Rates>();
   for (const each of speed === 'fast' ? ['fast', undefined] : [undefined]) {
     for (const when of [at, at + LONGEST_REPLY_MS]) {
       for (const size of [1, promptTokens]) {
         const rates = pricing.ratesOf(model, { at: when, promptTokens: size, speed: each, geo });
-        if (rates) found.push(rates);
+        if (rates) found.add(rates);
         else if (when === at && each === (speed === 'fast' ? 'fast' : undefined))
           throw unpriced(model, speed, asked);
       }
     }
   }
-  const input = found.map((rates) => dearestInput(rates, marker));
-  if (input.includes(null)) throw unpriced(model, speed, asked);
-  return {
-    input: most(input as Amount[]),
-    output: most(found.map(({ output }) => output)),
-    search: most(found.map(({ webSearch }) => webSearch)),
-  };
+  let [input, output, search] = [0n, 0n, 0n];
+  for (const rates of found) {
+    const own = dearestInput(rates, marker);
+    if (own === null) throw unpriced(model, speed, asked);
+    input = dearer(input, own);
+    output = dearer(output, rates.output);
+    search = dearer(search, rates.webSearch);
+  }
+  return { input, output, search };
 }
 
 function dearestInput({ input, write5m, write1h, read }: Rates, marker: CacheMarker): Amount | null {
   if (marker === null) return input;
   if (write5m === null || (marker === '1h' && write1h === null)) return null;
-  return most([input, write5m, read ?? 0n, ...(marker === '1h' ? [write1h ?? 0n] : [])]);
+  const short = dearer(dearer(input, write5m), read ?? 0n);
+  return marker === '1h' ? dearer(short, write1h ?? 0n) : short;
 }
 
 const served = new WeakMap<object, string | null>();
@@ -182,12 +186,18 @@ export interface Assessment {
   learn(reply: Message): void;
 }
 
-const assessed = new WeakMap<ModelRequest, Assessment>();
+/** That of the latest request of a session. Not by request: what a weak map has as keys outlives many a collection. */
+const latest = new WeakMap<
+  SessionState,
+  { readonly request: ModelRequest; readonly assessment: Assessment }
+>();
 
 /** Looks at a request of a run. */
 export function assess(run: RunState, request: ModelRequest): Assessment {
-  let assessment = assessed.get(request);
-  if (!assessment) assessed.set(request, (assessment = assessAnew(run, request)));
+  const known = latest.get(run.state);
+  if (known?.request === request) return known.assessment;
+  const assessment = assessAnew(run, request);
+  latest.set(run.state, { request, assessment });
   return assessment;
 }
 
@@ -224,7 +234,8 @@ function assessAnew(run: RunState, request: ModelRequest): Assessment {
     least: (pricing) => of(pricing, 0),
     learn(reply) {
       glance.learn(reply);
-      served.set(spec, reply.usage.inference_geo ?? null);
+      const region = reply.usage.inference_geo ?? null;
+      if (served.get(spec) !== region) served.set(spec, region);
     },
   };
 }
@@ -283,6 +294,6 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }
 
-function most(amounts: readonly Amount[]): Amount {
-  return amounts.reduce((dearest, each) => (each > dearest ? each : dearest));
+function dearer(one: Amount, other: Amount): Amount {
+  return other > one ? other : one;
 }

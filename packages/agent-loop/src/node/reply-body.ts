@@ -14,15 +14,15 @@ const abandoned = new FinalizationRegistry<ReplyBody>((body) => body.cancel());
  * collected and its connection closed, although the socket and the abort signal still hold this object.
  */
 export class ReplyBody {
-  readonly #message: IncomingMessage;
-  readonly #readable: Readable;
-  readonly #onSettled: () => void;
+  /** Undefined once settled: somebody may hold this object until the next thorough garbage collection. */
+  #from:
+    | { readonly message: IncomingMessage; readonly readable: Readable; readonly onSettled: () => void }
+    | undefined;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #ended = false;
   #failed = false;
   #error: unknown;
-  #settled = false;
   #gathering = false;
   #arriving: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -32,9 +32,7 @@ export class ReplyBody {
    * been read, or the body was cancelled, aborted or cut, so that an abort has nothing left to stop.
    */
   constructor(message: IncomingMessage, readable: Readable, onSettled: () => void) {
-    this.#message = message;
-    this.#readable = readable;
-    this.#onSettled = onSettled;
+    this.#from = { message, readable, onSettled };
     readable.on('data', (chunk: Uint8Array) => this.#push(chunk));
     readable.on('end', () => this.#end());
     readable.on('error', (error) => this.fail(error));
@@ -43,7 +41,7 @@ export class ReplyBody {
 
   /** Cancels the body when `holder`, the only way to read it, is garbage collected. */
   cancelWhenCollected(holder: object): void {
-    if (!this.#settled) abandoned.register(holder, this, this);
+    if (this.#from) abandoned.register(holder, this, this);
   }
 
   /**
@@ -63,7 +61,7 @@ export class ReplyBody {
   /** All remaining bytes; throws like `next`. */
   async gather(): Promise<Uint8Array<ArrayBuffer>> {
     this.#gathering = true;
-    this.#readable.resume();
+    this.#from?.readable.resume();
     while (!this.#ended && !this.#failed) await this.#arrival();
     if (this.#failed) throw this.#error;
     return this.#take();
@@ -72,16 +70,16 @@ export class ReplyBody {
   /** Ends the body early. The socket is destroyed unless the whole reply had arrived, when it can serve again. */
   cancel(): void {
     this.#drop();
-    this.#end();
     this.#release();
+    this.#end();
   }
 
   /** The request was aborted: what waits is dropped and the reader gets `reason`. */
   abort(reason: unknown): void {
-    if (this.#settled) return;
+    if (!this.#from) return;
     this.#drop();
-    this.#fail(reason);
     this.#release();
+    this.#fail(reason);
   }
 
   /** The connection broke: what arrived can still be read, then the reader gets the error. */
@@ -94,7 +92,7 @@ export class ReplyBody {
     this.#chunks.push(chunk);
     this.#bytes += chunk.byteLength;
     if (this.#gathering) return;
-    if (this.#bytes > HIGH_WATER_BYTES) this.#readable.pause();
+    if (this.#bytes > HIGH_WATER_BYTES) this.#from?.readable.pause();
     this.#notify();
   }
 
@@ -106,7 +104,7 @@ export class ReplyBody {
       taken.set(chunk, at);
       at += chunk.byteLength;
     }
-    if (this.#bytes > HIGH_WATER_BYTES) this.#readable.resume();
+    if (this.#bytes > HIGH_WATER_BYTES) this.#from?.readable.resume();
     this.#drop();
     if (this.#ended) this.#settle();
     return taken;
@@ -146,15 +144,18 @@ export class ReplyBody {
   }
 
   #settle(): void {
-    if (this.#settled) return;
-    this.#settled = true;
+    const from = this.#from;
+    if (!from) return;
+    this.#from = undefined;
     abandoned.unregister(this);
-    this.#onSettled();
+    from.onSettled();
   }
 
   #release(): void {
-    if (this.#readable !== this.#message) this.#readable.destroy();
-    if (this.#message.complete) this.#message.resume();
-    else this.#message.destroy();
+    if (!this.#from) return;
+    const { message, readable } = this.#from;
+    if (readable !== message) readable.destroy();
+    if (message.complete) message.resume();
+    else message.destroy();
   }
 }

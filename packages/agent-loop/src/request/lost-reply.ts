@@ -7,6 +7,8 @@ export interface PartialReply {
   readonly usage: Partial<ReplyUsage> | null;
   readonly model: string;
   readonly durationMs: number;
+  /** From the request to the first content, in milliseconds; null where none came. */
+  readonly firstTokenMs: number | null;
 }
 
 /** A reply that did not arrive whole. `retryable` says whether trying the turn again can help. */

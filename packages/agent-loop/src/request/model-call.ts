@@ -193,7 +193,8 @@ class ModelCall {
     this.#connection.abort();
     const { text, usage = null, model = this.#request.params.model } = this.#builder.partial;
     const durationMs = this.#run.seams.monotonic() - this.#startedAt;
-    lost.partial = { text, usage, model, durationMs };
+    const firstTokenMs = this.#firstTokenMs || null;
+    lost.partial = { text, usage, model, durationMs, firstTokenMs };
     this.#parts.reject(lost);
   }
 

@@ -11,6 +11,7 @@ export interface TraceSpan {
 /** What the OpenTelemetry API of a process keeps for all of its copies: https://opentelemetry.io/docs/specs/otel/ */
 interface Telemetry {
   readonly trace?: unknown;
+  readonly propagation?: unknown;
   readonly context?: { active(): { getValue(key: symbol): unknown } };
 }
 
@@ -23,6 +24,12 @@ const ACTIVE_SPAN = Symbol.for('OpenTelemetry Context Key SPAN');
  */
 function telemetry(): Telemetry | undefined {
   return (globalThis as { [key: symbol]: Telemetry | undefined })[TELEMETRY];
+}
+
+/** Whether this process has anything that the SDK's spans could go to. */
+export function hasTelemetry(): boolean {
+  const { trace, propagation } = telemetry() ?? {};
+  return trace !== undefined || propagation !== undefined;
 }
 
 /** Whether somebody collects the SDK's spans, which end when its own reader has read the reply. */

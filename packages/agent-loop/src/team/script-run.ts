@@ -94,6 +94,7 @@ export class ScriptRun {
     this.#recorder = new Recorder({
       journal,
       seams,
+      halt: this.root.halt,
       runId: this.runId,
       agent: name,
       parentRunId: undefined,
@@ -139,15 +140,7 @@ export class ScriptRun {
   async record(entry: NewEntry): Promise<void> {
     if (this.#over) throw new Error('The script has ended; what comes later is not recorded.');
     if (entry.type === 'script-end') this.#over = true;
-    try {
-      await this.#recorder.record(entry);
-    } catch (cause) {
-      const error = new RunError('journal', `The journal could not be written: ${messageOf(cause)}`, {
-        cause,
-      });
-      this.root.halt.trip({ kind: 'failed', reason: error.message, error });
-      throw error;
-    }
+    await this.#recorder.record(entry);
   }
 
   /** Tells that a step waits for a place. */

@@ -10,7 +10,7 @@ import {
   type TracerProvider,
 } from '@opentelemetry/api';
 import { reply, toolUse } from '@pawl/emulator';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createAgent, defineTool } from '../../src/index.ts';
 import { clientOf, play, stage } from '../loop/stage.ts';
 
@@ -109,6 +109,23 @@ test('where the SDK makes no span, the one that is active is left alone', async 
   const outer = collector.getTracer('test').startSpan('outer');
   await context.with(trace.setSpan(context.active(), outer), () => play(agent));
   expect(spans.map(({ name, attributes }) => [name, attributes])).toEqual([['outer', {}]]);
+});
+
+test('an agent without a client has spans as soon as somebody collects them', async () => {
+  const { emulator } = stage({ steps: [reply('One.'), reply('Two.'), reply('Three.')] });
+  vi.stubEnv('ANTHROPIC_API_KEY', 'key');
+  vi.stubGlobal('fetch', emulator.fetch);
+  const agent = createAgent({ model: 'claude-sonnet-5-5' });
+  trace.disable();
+  context.disable();
+  await play(agent);
+  trace.setGlobalTracerProvider(collector);
+  await play(agent);
+  expect(spans).toHaveLength(1);
+  expect(spans[0]).toMatchObject({ ended: true, attributes: { 'pawl.agent.name': 'agent' } });
+  trace.disable();
+  await play(agent);
+  expect(spans).toHaveLength(1);
 });
 
 test('an unknown price is no attribute', async () => {

@@ -112,6 +112,7 @@ describe('a pino logger', () => {
       attempt: 1,
       usage: null,
       lostUsd: 0,
+      firstTokenMs: null,
       durationMs: expect.any(Number) as number,
       userId: 'user-7',
     });
