@@ -35,8 +35,12 @@ export function foldKept(segments: readonly KeptTexts[]): SessionState {
   }
   fold.release();
   for (const entry of entries) state.apply(entry);
-  if (from > 0) state.defer(() => groups.flatMap(decoded));
+  if (from > 0) state.defer(() => everything(groups));
   return state;
+}
+
+function* everything(groups: readonly Group[]): Generator<Entry> {
+  for (const group of groups) yield* decoded(group);
 }
 
 function groupsOf(of: KeptTexts): Group[] {

@@ -74,6 +74,13 @@ export class KeptMessage {
     return this.#message;
   }
 
+  /** Takes the message from somebody who has parsed it. */
+  adopt(message: MessageParam): void {
+    if (this.#message) return;
+    this.#message = message;
+    this.#content = null;
+  }
+
   /** About its size as JSON, in bytes. */
   get size(): number {
     const content = this.#content;

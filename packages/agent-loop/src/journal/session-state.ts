@@ -120,6 +120,8 @@ export class SessionState {
         this.#body = undefined;
         this.cache.rewrite(this.transcript.messages);
       },
+      // Whoever looks at messages mostly looks at more: all of it in one go takes less than one after the other.
+      parsing: () => this.#catchUp(),
     });
   }
 
@@ -147,9 +149,11 @@ export class SessionState {
 
   #catchUp(): void {
     if (!this.#behind) return;
+    const { before, since } = this.#behind;
     const whole = new SessionState();
-    for (const entry of this.#behind.before()) whole.apply(entry);
-    for (const entry of this.#behind.since) whole.apply(entry);
+    for (const entry of before()) whole.apply(entry);
+    for (const entry of since) whole.apply(entry);
+    this.transcript.adopt(whole.transcript);
     this.#total = whole.total;
     this.#spend = whole.spend;
     this.#behind = null;

@@ -20,6 +20,8 @@ export interface TranscriptReader {
   append(message: AnyMessage): void;
   /** The last turn was changed: read everything again. */
   rewrite(): void;
+  /** All messages are about to be parsed. */
+  parsing(): void;
 }
 
 /**
@@ -47,9 +49,27 @@ export class Transcript {
 
   /** The messages so far. The last reply's calls may still be open. Parses them all. */
   get messages(): readonly MessageParam[] {
-    if (this.#unread > 0) this.#parseFrom(0);
-    this.#unread = 0;
+    this.#parseAll();
     return this.#messages as readonly MessageParam[];
+  }
+
+  #parseAll(): void {
+    if (this.#unread === 0) return;
+    this.#reader?.parsing();
+    this.#parseFrom(0);
+    this.#unread = 0;
+  }
+
+  /** Takes the messages of another transcript of the same journal, which has parsed them. */
+  adopt({ messages }: Transcript): void {
+    if (messages.length !== this.#messages.length) return;
+    for (const [index, message] of messages.entries()) {
+      const own = this.#messages[index];
+      if (!(own instanceof KeptMessage)) continue;
+      own.adopt(message);
+      this.#messages[index] = own.message;
+    }
+    this.#unread = 0;
   }
 
   /** The same, as far as they are parsed. */
@@ -161,7 +181,10 @@ export class Transcript {
   closing(): () => readonly MessageParam[] {
     const messages = this.#open.length === 0 ? [...this.#messages] : [...this.#messages, this.#results()];
     let parsed: readonly MessageParam[] | undefined;
-    return () => (parsed ??= messages.map(messageOf));
+    return () => {
+      this.#parseAll();
+      return (parsed ??= messages.map(messageOf));
+    };
   }
 
   /** A reply joined that nobody has parsed. `calls` are its tool calls, of which some may have their results. */

@@ -1,3 +1,7 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { sampleEntries } from '@pawl/agent-loop/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
@@ -7,6 +11,8 @@ import type { Entry } from '../../src/journal/events.ts';
 import { foldKept } from '../../src/journal/kept-journal.ts';
 import { SessionState } from '../../src/journal/session-state.ts';
 import type { JournalStore, KeptTexts } from '../../src/store.ts';
+import { createAgent, openSession } from '../../src/index.ts';
+import { clientOf } from '../loop/stage.ts';
 import { diceOf, randomHistory } from './random-history.ts';
 import { inFiles } from './world.ts';
 
@@ -98,4 +104,62 @@ describe('a journal of which only what is needed is parsed', () => {
     },
     patienceMs,
   );
+
+  test('is sent as it is kept, whatever is in it, and says what is wrong when it is looked at', async () => {
+    await using here = await inFiles();
+    const sent: string[] = [];
+    const client = clientOf(
+      async (_, init) => {
+        sent.push(Buffer.from(init?.body as Uint8Array).toString());
+        return Response.json(
+          { type: 'error', error: { type: 'authentication_error', message: 'no' } },
+          { status: 401 },
+        );
+      },
+      { maxRetries: 0 },
+    );
+    const agent = createAgent({ name: 'tester', model: 'claude-sonnet-5-5', client });
+    await (await openSession({ agent, store: here.store, id: 's' })).close();
+    await keepRun(here.store);
+    await breakContent(join(here.folder, 'sessions/s/000002.jsonl'), 'thought 3:', 'thought"3:');
+
+    const session = await openSession({ agent, store: here.store, id: 's' });
+    expect([session.damage, session.pending]).toEqual([null, null]);
+    const failed = await session.run('And now?').catch((error: unknown) => error);
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toContain('thought"3:');
+    expect(failed).toMatchObject({ code: 'authentication' });
+    for (const look of [
+      () => session.messages,
+      () => session.cost,
+      () => session.messages,
+      () => session.steps,
+    ])
+      expect(look).toThrow(expect.objectContaining({ name: 'JournalError', code: 'corrupt' }));
+    await session.close();
+  });
 });
+
+/** A run of a hundred steps that has ended. */
+async function keepRun(store: JournalStore): Promise<void> {
+  const journal = await store.open('s');
+  const from = journal.length;
+  const run = sampleEntries(602).map((entry, index) => ({ ...entry, seq: from + index }));
+  const { runId, agent, at } = run[0] as Entry;
+  const end = { type: 'run-end', outcome: 'stopped', turns: 100, reason: null, runId, agent, at } as const;
+  await journal.append([...run, { ...end, seq: from + run.length }], from);
+  await journal.close();
+}
+
+/** Changes a content, with checksums that say nothing is wrong. */
+async function breakContent(file: string, find: string, replace: string): Promise<void> {
+  const lines = (await readFile(file, 'utf8')).split('\n').slice(0, -1);
+  const at = lines.findIndex((line) => line.includes(find));
+  lines[at] = (lines[at] ?? '').replace(find, replace);
+  let crc = 0;
+  const mended = lines.map((line) => {
+    crc = crc32(line.slice(9), crc);
+    return `${crc.toString(16).padStart(8, '0')} ${line.slice(9)}\n`;
+  });
+  await writeFile(file, mended.join(''));
+}
