@@ -4,13 +4,14 @@ import { type EmulatorOptions, reply, startEmulator, toolUse } from '@pawl/emula
 import { fileStore } from '@pawl/stores/file';
 import { casesOf } from '../bench.ts';
 import { maxTokens } from '../contender.ts';
-import { settle, spentBy } from '../measure.ts';
+import { liveBytes, settle, spentBy } from '../measure.ts';
 import type { Params, Scenario } from '../scenario.ts';
 import { sessionFolder } from '../session-folder.ts';
 import { figures, median, ratioOf, short, spread, times } from '../stats.ts';
 import type { Sample } from '../stats.ts';
 
-const subagents = 20;
+const few = 20;
+const many = 1_000;
 const replyMs = 1000;
 const model = 'claude-haiku-4-5';
 const system = 'You look into one part.';
@@ -23,12 +24,16 @@ const ways = {
 } as const;
 type Way = keyof typeof ways;
 
-/** A lead that asks 20 others at once, each of which takes a second. */
-const respond: EmulatorOptions['respond'] = ({ body }) => {
-  if (body.system === system) return reply('Nothing found.', { delayMs: replyMs });
-  if (body.messages.length > 1) return reply('Nothing found anywhere.');
-  return reply(Array.from({ length: subagents }, (_, index) => toolUse('part', { task: `Part ${index}.` })));
-};
+/** A lead that asks so many others at once, each of which takes a second. `onAsked` is called for each. */
+function respondWith(subagents: number, onAsked: () => void): EmulatorOptions['respond'] {
+  const calls = Array.from({ length: subagents }, (_, index) => toolUse('part', { task: `Part ${index}.` }));
+  return ({ body }) => {
+    if (body.messages.length > 1) return reply('Nothing found anywhere.');
+    if (body.system !== system) return reply(calls);
+    onAsked();
+    return reply('Nothing found.', { delayMs: replyMs });
+  };
+}
 
 async function rawRun(client: Anthropic): Promise<void> {
   const tools = [{ name: 'part', description: 'One part.', input_schema: { type: 'object' as const } }];
@@ -57,10 +62,19 @@ let sessions = 0;
 
 async function measure(params: Params): Promise<Sample> {
   const way = params['way'] as Way;
-  const server = await startEmulator({ respond });
+  const subagents = Number(params['subagents']);
+  let asked = 0;
+  let alive = 0;
+  const onAsked = (): void => {
+    asked += 1;
+    // Once, in the run after the first: all of them wait for their replies.
+    if (params['memory'] === true && asked === 2 * subagents) alive = liveBytes();
+  };
+  const server = await startEmulator({ respond: respondWith(subagents, onAsked) });
   const client = new Anthropic({ apiKey: 'bench', baseURL: server.url });
   const part = createAgent({ name: 'part', description: 'One part.', model, system, client, maxTokens });
-  const lead = createAgent({ name: 'lead', model, client, maxTokens, subagents: [part] });
+  const limits = { children: subagents };
+  const lead = createAgent({ name: 'lead', model, client, maxTokens, subagents: [part], limits });
   const store = fileStore(sessionFolder());
   const one = async (): Promise<void> => {
     if (way === 'raw') return rawRun(client);
@@ -72,6 +86,12 @@ async function measure(params: Params): Promise<Sample> {
   };
   await one();
   await settle();
+  if (params['memory'] === true) {
+    const before = liveBytes();
+    await one();
+    await server.close();
+    return { liveKb: (alive - before) / subagents / 1_024 };
+  }
   const spent = [];
   for (let run = 0; run < runs; run += 1) spent.push(await spentBy(one));
   await server.close();
@@ -84,19 +104,26 @@ async function measure(params: Params): Promise<Sample> {
 /** Wall time of subagents beside each other. */
 export const scenario: Scenario = {
   name: 'subagents',
-  title: '20 parallel subagents',
+  title: 'Parallel subagents',
   method:
-    `A lead whose first reply asks ${subagents} subagents at once; each answers after ${replyMs} ms, then the lead has the last word. ` +
-    `Over real HTTP, the server in the same process. The raw SDK makes the same requests with Promise.all. Median of ${runs} runs in each process.`,
+    `A lead whose first reply asks ${few} subagents at once, or ${many}; each answers after ${replyMs} ms, then the lead has the last word. ` +
+    'Over real HTTP, the server in the same process, so its work and its memory are part of all figures. The raw SDK makes the same requests with ' +
+    `Promise.all. Median of ${runs} runs in each process. Live memory is counted after a collection when all have asked and none is answered.`,
   async run(bench) {
+    const crowd = bench.quick ? 100 : many;
     const names = Object.keys(ways) as Way[];
-    const cases = casesOf(names, (way): Params => ({ way }));
+    const inMemory = ['raw', 'pawl'] as const satisfies readonly Way[];
+    const cases = casesOf(names, (way): Params => ({ way, subagents: few }));
     const samples = await bench.interleave('subagents', cases, bench.rounds(5));
+    const crowds = casesOf(inMemory, (way): Params => ({ way, subagents: crowd }));
+    const crowded = await bench.interleave('subagents', crowds, bench.rounds(3));
+    const alive = casesOf(inMemory, (way): Params => ({ way, subagents: crowd, memory: true }));
+    const memory = await bench.interleave('subagents', alive, bench.rounds(3));
     const ratio = (way: Way, name: string): number => ratioOf(samples[way], samples.raw, name);
     return {
       tables: [
         {
-          head: [`${subagents} subagents of ${replyMs} ms`, 'wall ms', 'to raw', 'CPU ms', 'CPU to raw'],
+          head: [`${few} subagents of ${replyMs} ms`, 'wall ms', 'to raw', 'CPU ms', 'CPU to raw'],
           rows: names.map((way) => [
             ways[way],
             spread(samples[way], 'wallMs'),
@@ -105,10 +132,30 @@ export const scenario: Scenario = {
             times(ratio(way, 'cpuMs')),
           ]),
         },
+        {
+          head: [
+            `${crowd} subagents of one lead`,
+            'wall ms',
+            'to raw',
+            'CPU ms',
+            'to raw',
+            'live kB/subagent',
+            'to raw',
+          ],
+          rows: inMemory.map((way) => [
+            ways[way],
+            spread(crowded[way], 'wallMs'),
+            times(ratioOf(crowded[way], crowded.raw, 'wallMs')),
+            short(median(figures(crowded[way], 'cpuMs'))),
+            times(ratioOf(crowded[way], crowded.raw, 'cpuMs')),
+            spread(memory[way], 'liveKb'),
+            times(ratioOf(memory[way], memory.raw, 'liveKb')),
+          ]),
+        },
       ],
       goals: [
         {
-          text: `wall of ${subagents} subagents of a second to the raw SDK`,
+          text: `wall of ${few} subagents of a second to the raw SDK`,
           reached: ratio('pawl', 'wallMs'),
           limit: 1.1,
           unit: 'x',

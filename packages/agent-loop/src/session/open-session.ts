@@ -149,7 +149,7 @@ export class OpenSession<Output> implements Session<Output> {
     const earlier = this.#deciding.get(key);
     if (earlier) return earlier;
     const entry = { type: 'approval', callId, tool, ...toDecision(decision) } as const;
-    const kept = session === undefined ? this.#keep(entry) : this.#keepInChild(session, call, entry);
+    const kept = session === undefined ? this.keep(entry) : this.#keepInChild(session, call, entry);
     const forget = (): void => void this.#deciding.delete(key);
     kept.then(forget, forget);
     this.#deciding.set(key, kept);
@@ -361,7 +361,7 @@ export class OpenSession<Output> implements Session<Output> {
   }
 
   /** Keeps an entry: through the run under way, where there is one, so that it has its place in the order. */
-  async #keep(entry: NewEntry): Promise<void> {
+  async keep(entry: NewEntry): Promise<void> {
     for (let active = this.#active; active; active = this.#active) {
       if (await active.keep(entry)) return;
       await active.result.catch(() => {});

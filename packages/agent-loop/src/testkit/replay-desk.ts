@@ -1,6 +1,6 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { Client, MessageParam, RequestParams } from '../api.ts';
-import type { AgentEvent, ApprovalEvent, SettingsEvent, ToolEndEvent } from '../journal/events.ts';
+import type { AgentEvent, ApprovalEvent, NewEntry, SettingsEvent, ToolEndEvent } from '../journal/events.ts';
 import { systemSeams } from '../seams.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import { toCacheSettings } from '../cache/cache-option.ts';
@@ -18,6 +18,8 @@ export interface Stage {
   /** Brings the recorded state to just before this entry. */
   readonly recordedUpTo: (seq: number) => SessionState;
   readonly decide: (decision: ApprovalEvent) => void;
+  /** Keeps an entry that is none of the run's own. */
+  readonly keep: (entry: NewEntry) => Promise<void>;
   /** Ends the run as the recording says that it was ended from outside. */
   readonly cutOff: (how: 'stopped' | 'parked') => void;
 }
@@ -206,7 +208,7 @@ export class ReplayDesk {
     if (!exchange && this.#isTooLong) this.#fail(this.#oneMore());
     if (!exchange) return pending;
     this.#served += 1;
-    const { request, answer } = exchange;
+    const { request, answer, children } = exchange;
     const found = this.#compare(body, request.seq);
     if (found.length > 0) {
       const place = { exchange: this.#served, runId: request.runId, seq: request.seq };
@@ -214,6 +216,8 @@ export class ReplayDesk {
       return pending;
     }
     this.#index += 1;
+    // They ran beside it then, and had ended by the time the model was told.
+    for (const entry of children) await this.#stage?.keep(entry);
     if (answer?.type === 'reply') return { data: null, response: responseOf(answer) };
     if (
       !answer ||

@@ -1,5 +1,7 @@
 import type {
   ApprovalEvent,
+  ChildEndEvent,
+  ChildStartEvent,
   Entry,
   InputEvent,
   ReplyEvent,
@@ -13,6 +15,8 @@ import type {
 export interface Exchange {
   readonly request: RequestEvent;
   readonly answer: ReplyEvent | ReplyLostEvent | null;
+  /** Starts and ends of the background subagents that the model was told of before the next request. */
+  readonly children: readonly (ChildStartEvent | ChildEndEvent)[];
 }
 
 /** What one call of `run` or `resume` recorded. */
@@ -91,11 +95,17 @@ function sceneOf(entries: readonly Entry[], from: number, to: number): Scene {
 
 function exchangesOf(entries: readonly Entry[]): Exchange[] {
   const exchanges: Exchange[] = [];
+  const children: (ChildStartEvent | ChildEndEvent)[] = [];
+  const change = (more: Partial<Exchange>): void => {
+    const last = exchanges.pop();
+    if (last) exchanges.push({ ...last, ...more });
+  };
   for (const entry of entries) {
-    if (entry.type === 'request') exchanges.push({ request: entry, answer: null });
-    const last = exchanges.at(-1);
-    if ((entry.type === 'reply' || entry.type === 'reply-lost') && last)
-      exchanges[exchanges.length - 1] = { request: last.request, answer: entry };
+    if (entry.type === 'request') exchanges.push({ request: entry, answer: null, children: [] });
+    else if (entry.type === 'reply' || entry.type === 'reply-lost') change({ answer: entry });
+    else if (entry.type === 'child-start' || entry.type === 'child-end') children.push(entry);
+    else if (entry.type === 'input' && entry.children)
+      change({ children: children.filter(({ session }) => entry.children?.includes(session)) });
   }
   return exchanges;
 }

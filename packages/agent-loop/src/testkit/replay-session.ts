@@ -79,6 +79,7 @@ class Replay<Output> {
     const failed = this.#desk.begin(scene, {
       recordedUpTo: (seq) => this.#foldTo(seq),
       decide: (decision) => void session.decide(decision, decision),
+      keep: (entry) => session.keep(entry),
       cutOff: (how) => (how === 'stopped' ? stop.abort(scene.end?.reason ?? '') : void session.rest(0)),
     });
     try {

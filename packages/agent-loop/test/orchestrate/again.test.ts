@@ -5,12 +5,14 @@ import {
   type AgentEvent,
   ConfigError,
   defineTool,
+  loadSession,
   orchestrate,
   type OrchestrateOptions,
   RunError,
   type Session,
   type Team,
 } from '../../src/index.ts';
+import { memoryStore } from '../../src/store.ts';
 import { story } from '../loop/stage.ts';
 import { expectBilled, inMemory, stores, world } from '../session/world.ts';
 
@@ -310,4 +312,31 @@ it('says so where the session of a finished agent is not there any more', async 
   expect(error.message).toMatch(
     /The step "read" is finished, but the session of its agent is not in this store/,
   );
+});
+
+describe('a script on a session that was saved and loaded', () => {
+  it('goes on where the sessions of its agents are; elsewhere the error says what is missing', async () => {
+    const here = await inMemory();
+    const w = world({ ...here, steps: [reply('One.'), reply('Two.')] });
+    const agent = w.agent();
+    let isBroken = true;
+    const script = async (team: Team) => {
+      const one = await team.run('one', agent, 'Say one.');
+      const seven = await team.step('seven', () => 7);
+      if (isBroken) throw new Error('broken');
+      return [one.text, seven, (await team.run('two', agent, 'Say two.')).text];
+    };
+    const session = await w.open();
+    await expect(orchestrate({ session }, script)).rejects.toThrow('broken');
+    await session.close();
+    isBroken = false;
+    const entries = await w.entries();
+    await using loaded = await loadSession({ agent, store: w.store, entries, id: 'loaded' });
+    expect(await orchestrate({ session: loaded }, script)).toEqual(['One.', 7, 'Two.']);
+    expect(w.emulator.requests).toHaveLength(2);
+    await using elsewhere = await loadSession({ agent, store: memoryStore(), entries, id: 'loaded' });
+    await expect(orchestrate({ session: elsewhere }, script)).rejects.toThrow(
+      /step "one" is finished, but the session of its agent is not in this store/,
+    );
+  });
 });

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool, openSession } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
+import { replaySession } from '../../src/testkit/index.ts';
+import { entriesIn } from '../session/world.ts';
 import { type Family, family, lines, realTime, type Role, watch } from './family.ts';
 
 const last = (request: Parameters<Role>[1]): string => JSON.stringify(request.body.messages.at(-1));
@@ -127,5 +129,38 @@ describe('a background subagent', () => {
     expect(second.steps).toHaveLength(f.emulator.requests.length);
     expect(second.usage.input_tokens).toBe(f.emulator.bill.inputTokens);
     expect(f.emulator.refusals).toEqual([]);
+  });
+});
+
+describe('a recording with background subagents', () => {
+  it('is replayed: the model is told of their ends where it was told, and nobody is run', async () => {
+    const f = expedition(
+      (_, request) => reply(`Seen: ${last(request).includes('North') ? 'north' : 'south'}.`, { delayMs: 40 }),
+      (turn, request) => {
+        if (turn === 0) return reply(['North', 'South'].map((task) => toolUse('scout', { task })));
+        if (turn < 12) return reply([toolUse('look', {})]);
+        // One more, which is waited for at the end.
+        if (turn === 12) return reply(toolUse('scout', { task: 'North again' }));
+        return reply(last(request).includes('Seen:') ? 'All seen.' : 'Waiting.');
+      },
+      realTime(),
+    );
+    const lead = f.agent('lead', { tools: [f.ahead, f.look] });
+    const store = memoryStore();
+    await using session = await openSession({ agent: lead, store, id: 'trip' });
+    const first = await session.run('Go.');
+    const second = await session.run('And then?');
+    expect([first.outcome, first.text]).toEqual(['completed', 'All seen.']);
+    const asked = f.emulator.requests.length;
+    const entries = await entriesIn(store, 'trip');
+    expect(entries.filter(({ type }) => type === 'child-end')).toHaveLength(3);
+    const replayed = await replaySession(entries, lead);
+    expect(replayed.map(({ text, turns, messages }) => ({ text, turns, messages }))).toEqual(
+      [first, second].map(({ text, turns, messages }) => ({ text, turns, messages })),
+    );
+    expect(replayed[0]?.cost.usd).toBe(first.cost.usd);
+    expect(f.emulator.requests).toHaveLength(asked);
+    const changed = f.agent('lead', { tools: [f.ahead, f.look], maxTokens: 77 });
+    await expect(replaySession(entries, changed)).rejects.toThrow(/another request than was recorded/);
   });
 });
