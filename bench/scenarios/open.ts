@@ -91,7 +91,7 @@ function addStep(
     usage,
   };
   const timing = { requestId: `req_${step}`, firstTokenMs: 640.25, durationMs: 2210.5 + (step % 9) };
-  add({ type: 'request', turn, attempt: 1, model, maxTokens: 32_000, bytes: 400 + step * 3800 });
+  add({ type: 'request', turn, attempt: 1, model, maxTokens: 32_000, bytes: 400 + step * 4200 });
   add({ type: 'reply', turn, brokenCalls: [], ...timing, usd: step / 1e6, savedUsd: 0.01, message });
   if (isLast) return;
   const of = { turn, callId: id, tool: 'read_file' };
