@@ -32,7 +32,7 @@ function groupsFor({ file }: Mutant): readonly (readonly string[])[] {
   if (file.startsWith('stores/')) return [STORES, SIMULATION];
   if (/\/(money|cache)\//.test(file)) return [MONEY, CHILDREN, SESSIONS, LOOP];
   if (/\/(children|team)\//.test(file)) return [CHILDREN, MONEY, SESSIONS, LOOP];
-  if (/(tool-|stop)/.test(file)) return [TOOLS, SESSIONS, SIMULATION, LOOP];
+  if (/\/tools\/|stop/.test(file)) return [TOOLS, SESSIONS, SIMULATION, LOOP];
   return [SESSIONS, SIMULATION, TOOLS, LOOP];
 }
 

@@ -60,14 +60,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'new-key-on-repeat',
-    file: `${LOOP}/tools/tool-batch.ts`,
-    find: 'before?.idempotencyKey ?? `${this.#run.runId}:${callId}`',
-    replace: '`${this.#run.runId}:${callId}:${before?.attempt ?? 0}`',
+    file: `${LOOP}/tools/call-context.ts`,
+    find: 'before?.idempotencyKey ?? `${run.runId}:${callId}`',
+    replace: '`${run.runId}:${callId}:${before?.attempt ?? 0}`',
     breaks: '2: the same key for every try',
   },
   {
     id: 'attempt-not-counted',
-    file: `${LOOP}/tools/tool-batch.ts`,
+    file: `${LOOP}/tools/call-context.ts`,
     find: 'attempt: (before?.attempt ?? 0) + 1,',
     replace: 'attempt: 1,',
     breaks: '2: attempts are counted',

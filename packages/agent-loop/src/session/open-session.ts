@@ -1,27 +1,25 @@
 import type { RunInput } from '../agent/agent.ts';
 import { type AgentStream, openStream } from '../agent/agent-stream.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
-import type { MessageParam, ToolUseBlock } from '../api.ts';
+import type { MessageParam } from '../api.ts';
 import { givenUp } from '../children/child-records.ts';
-import { specNamed } from '../children/delegation.ts';
 import { ConfigError } from '../errors.ts';
 import type { AgentEvent, NewEntry } from '../journal/events.ts';
 import { branchSession } from './branch-session.ts';
-import { decideInSession } from './fold-session.ts';
 import type { ApprovalDecision } from '../agent/hooks.ts';
 import type { Journal, JournalDamage, JournalStore } from '../journal/journal.ts';
-import type { Cost, Pending, PendingApproval, RunResult, Step } from '../loop/result.ts';
+import type { Cost, Pending, RunResult, Step } from '../loop/result.ts';
+import type { Loan, Occupant } from './occupant.ts';
 import type { Session, SessionRunOptions } from './session.ts';
+import { type Decided, SessionDecisions } from './session-decisions.ts';
 import { saveSession } from './session-file.ts';
 import { askedNow, pendingOf } from './session-pending.ts';
 import { prefixNews } from './session-prefix.ts';
 import { withModelOf } from '../agent/route.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionState } from '../journal/session-state.ts';
-import type { Seams } from '../seams.ts';
 import { prepared, type StartedRun, startRun } from '../loop/start-run.ts';
 import { checkOptions, checkSignal, checkText } from '../option-checks.ts';
-import { checkDecision, toDecision } from '../tools/tool-call.ts';
 import type { Usage } from '../money/usage.ts';
 
 /** The open sessions of this process, for `drain`. */
@@ -38,30 +36,13 @@ export interface SessionParts {
   readonly journal: Journal;
 }
 
-/** What something that writes to a session is given. */
-export interface Loan {
-  readonly id: string;
-  readonly store: JournalStore;
-  readonly journal: Journal;
-  readonly state: SessionState;
-  readonly seams: Seams;
-  /** What has to be over before it writes. */
-  readonly after: Promise<unknown>;
-}
-
-/** What writes to a session until its result is there: a run, or a script. */
-export type Occupant = Pick<StartedRun<unknown>, 'park' | 'keep' | 'children' | 'left'> & {
-  readonly result: Promise<unknown>;
-};
-
 /** A session of this process. */
 export class OpenSession<Output> implements Session<Output> {
   readonly id: string;
   readonly #parts: SessionParts;
   readonly #log: SessionLog;
   #active: Occupant | null = null;
-  /** Decisions that are being written, by call. */
-  readonly #deciding = new Map<string, Promise<void>>();
+  readonly #decisions: SessionDecisions;
   #closing: Promise<void> | undefined;
   #parked = false;
   /** Whether what the last run has to keep is still on its way to the store. */
@@ -71,6 +52,12 @@ export class OpenSession<Output> implements Session<Output> {
     this.#parts = parts;
     this.id = parts.id;
     this.#log = new SessionLog(parts.id, parts.journal, parts.spec);
+    this.#decisions = new SessionDecisions({
+      ...parts,
+      log: this.#log,
+      keep: (entry) => this.keep(entry),
+      active: () => this.#active,
+    });
   }
 
   get #state(): SessionState {
@@ -130,30 +117,12 @@ export class OpenSession<Output> implements Session<Output> {
 
   async approve(callId: string, decision: ApprovalDecision): Promise<void> {
     this.#checkOpen();
-    checkDecision(decision);
-    const call = this.pending?.approvals.find((approval) => approval.callId === callId);
-    if (!call) return this.#checkLate(callId);
-    const { spec } = this.#parts;
-    const { input } = toDecision(decision);
-    const asking = call.session === undefined ? spec : specNamed(spec, call.agent);
-    const checked = input === undefined ? undefined : await asking?.tools.get(call.tool)?.check(input);
-    if (checked && !checked.ok)
-      throw new ConfigError('input', `the changed input does not fit "${call.tool}":\n${checked.message}`);
-    await this.decide(call, decision);
+    await this.#decisions.approve(callId, decision, this.pending?.approvals);
   }
 
   /** Keeps a decision, once: in the session of the subagent whose call it is, where it is one. */
   decide(call: Decided, decision: ApprovalDecision): Promise<void> {
-    const { callId, tool, session } = call;
-    const key = `${session ?? ''} ${callId}`;
-    const earlier = this.#deciding.get(key);
-    if (earlier) return earlier;
-    const entry = { type: 'approval', callId, tool, ...toDecision(decision) } as const;
-    const kept = session === undefined ? this.keep(entry) : this.#keepInChild(session, call, entry);
-    const forget = (): void => void this.#deciding.delete(key);
-    kept.then(forget, forget);
-    this.#deciding.set(key, kept);
-    return kept;
+    return this.#decisions.keep(call, decision);
   }
 
   async fork(options: { readonly id: string; readonly at?: number }): Promise<Session<Output>> {
@@ -351,15 +320,6 @@ export class OpenSession<Output> implements Session<Output> {
     throw new ConfigError('session', `session "${this.id}" has nothing to resume: ${instead}`);
   }
 
-  /** A second answer is no mistake. Anything else that nobody asked is. */
-  #checkLate(callId: string): void {
-    const record = this.#state.callOf({ id: callId } as ToolUseBlock);
-    if (this.#state.wasDecided(callId) || this.#state.children.wasDecided(callId)) return;
-    const why =
-      record.asked && !record.started ? 'has waited too long and counts as denied' : 'waits for no decision';
-    throw new ConfigError('callId', `the call ${JSON.stringify(callId)} ${why}. See session.pending.`);
-  }
-
   /** Keeps an entry: through the run under way, where there is one, so that it has its place in the order. */
   async keep(entry: NewEntry): Promise<void> {
     for (let active = this.#active; active; active = this.#active) {
@@ -368,28 +328,7 @@ export class OpenSession<Output> implements Session<Output> {
     }
     await this.#log.append([entry]);
   }
-
-  /** Keeps a decision where the child will find it: through its run, or in its journal. */
-  async #keepInChild(
-    session: string,
-    { agent }: Pick<Decided, 'agent'>,
-    entry: Extract<NewEntry, { type: 'approval' }>,
-  ): Promise<void> {
-    for (let active = this.#active; active; active = this.#active) {
-      if (await active.children.find(session)?.keep(entry)) return;
-      // It rests already, and so will its parents in a moment.
-      await active.result.catch(() => {});
-    }
-    const { store, spec } = this.#parts;
-    await this.#log.after(() =>
-      decideInSession(store, session, { ...entry, agent: agent ?? spec.name, at: spec.seams.now() }),
-    );
-    await this.#log.append([{ ...entry, session }]);
-  }
 }
-
-/** A call that was decided on. */
-type Decided = Pick<PendingApproval, 'callId' | 'tool' | 'session'> & { readonly agent?: string };
 
 function closed(id: string): ConfigError {
   return new ConfigError('session', `session "${id}" is closed.`);

@@ -6,7 +6,8 @@ import { gatesOf } from '../loop/gates.ts';
 import { gateOfGovernor, type Governor } from '../governor/governor.ts';
 import type { HaltReason } from '../loop/halt.ts';
 import { memoryJournal } from '../journal/journal.ts';
-import { type Loan, OpenSession } from '../session/open-session.ts';
+import type { Loan } from '../session/occupant.ts';
+import { OpenSession } from '../session/open-session.ts';
 import {
   checkDuration,
   checkFunction,

@@ -5,10 +5,10 @@ import {
   type BatchedCall,
   conflict,
   type Held,
-  mayHaveHappened,
   startsEarly,
   unfinished,
 } from './batched-call.ts';
+import { contextOf, executeInTime } from './call-context.ts';
 import { decideInterrupted } from './interrupted-call.ts';
 import type { PendingApproval } from '../loop/result.ts';
 import type { RunState } from '../loop/run-state.ts';
@@ -16,7 +16,6 @@ import type { CallRecord } from '../journal/session-state.ts';
 import {
   applyDecision,
   decideCall,
-  execute,
   findAndCheck,
   type Ready,
   review,
@@ -25,7 +24,6 @@ import {
   type Undecided,
 } from './tool-call.ts';
 import type { WaitEvent } from '../journal/events.ts';
-import { setScope } from './tool-scope.ts';
 import type { ToolContext } from './tool.ts';
 import type { Waiting } from '../children/waiting.ts';
 
@@ -310,7 +308,7 @@ export class ToolBatch {
       if (this.#run.halt.reason?.kind === 'parked' && tool.effect !== 'once') return null;
       return this.#end(call, settle('cancelled', 'The run was stopped before this call ran.'));
     }
-    const ran = await this.#timed(call, ready, ctx);
+    const ran = await executeInTime(this.#run, call, ready, ctx);
     if (call.ended) return null;
     if (ran.state === 'undecided') return ran;
     const stop = ran.outcome === 'error' ? this.#run.halt.reason : null;
@@ -322,25 +320,7 @@ export class ToolBatch {
   }
 
   #context(call: BatchedCall): ToolContext {
-    const { id: callId, name: tool } = call.block;
-    const before = call.record?.started;
-    const ctx: ToolContext = {
-      get signal() {
-        return call.abort.signal;
-      },
-      callId,
-      idempotencyKey: before?.idempotencyKey ?? `${this.#run.runId}:${callId}`,
-      attempt: (before?.attempt ?? 0) + 1,
-      runId: this.#run.runId,
-      sessionId: this.#run.sessionId,
-      agent: this.#run.spec.name,
-      logger: this.#run.logger,
-      progress: (message) => {
-        if (!call.ended) this.#run.tell({ type: 'tool-progress', callId, tool, message: String(message) });
-      },
-    };
-    setScope(ctx, { run: this.#run, waiting: this.#waitingOf(call) });
-    return ctx;
+    return contextOf(this.#run, call, this.#waitingOf(call));
   }
 
   /** A call whose subagent waits for decisions waits for them itself. */
@@ -357,28 +337,6 @@ export class ToolBatch {
         this.#run.waiting?.end();
       },
     };
-  }
-
-  /** A tool that ignores its signal is not waited for: a timeout answers in its place. */
-  #timed(call: BatchedCall, ready: Ready, ctx: ToolContext): Promise<Settled | Undecided> {
-    const work = execute(ready, ctx);
-    const { timeoutMs } = ready.tool;
-    if (timeoutMs === undefined) return work;
-    return new Promise((resolve) => {
-      call.stopTimer = this.#run.seams.timer(timeoutMs, () => {
-        resolve(
-          settle(
-            'timeout',
-            `The tool did not end within ${timeoutMs} ms and is no longer waited for. ${mayHaveHappened(ready.tool.effect)}`,
-          ),
-        );
-        call.abort.abort(new DOMException(`The tool did not end within ${timeoutMs} ms.`, 'TimeoutError'));
-      });
-      void work.then((ended) => {
-        call.stopTimer();
-        resolve(ended);
-      });
-    });
   }
 
   /** Records how a call ended, once: what comes later is too late and changes nothing. */
