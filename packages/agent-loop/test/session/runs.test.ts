@@ -1,7 +1,8 @@
 import { apiError, fault, reply, serverToolUse, text, thinking, toolUse } from '@pawl/emulator';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AgentEvent, ConfigError, defineTool, drain, type Drained, RunError } from '../../src/index.ts';
+import { type AgentEvent, ConfigError, defineTool, drain, RunError } from '../../src/index.ts';
+import { openSessions } from '../../src/session/open-session.ts';
 import { answered, failed, gate } from '../support/agent-under-test.ts';
 import { expectBilled, expectSound, lastOf, noting, stores, types, world } from './world.ts';
 
@@ -23,11 +24,8 @@ function stuck(name: string, effect: 'read' | 'idempotent' | 'once', answer?: st
   return { tool, begun: begun.promise };
 }
 
-/** Other tests of this process may have left sessions of theirs. */
-function ours(drained: Drained, ids: readonly string[]): Drained {
-  const only = (list: readonly string[]): string[] => list.filter((id) => ids.includes(id));
-  return { rested: only(drained.rested), parked: only(drained.parked), stuck: only(drained.stuck) };
-}
+// Those that were left open in this process stand for others that were killed, and their clocks stand still.
+beforeEach(() => openSessions.clear());
 
 describe.each(stores)('a session, %s', (_, make) => {
   it('goes on from run to run, and in other processes, with a prefix that only grows', async () => {
@@ -349,7 +347,7 @@ describe.each(stores)('a session, %s', (_, make) => {
     const drained = drain({ deadlineMs: 1000 });
     await expect(fast.run('More.')).rejects.toThrow(/closed/);
     go.resolve();
-    expect(ours(await drained, ['slow', 'fast', 'idle'])).toEqual({
+    expect(await drained).toEqual({
       rested: ['fast', 'idle'],
       parked: ['slow'],
       stuck: [],
@@ -358,7 +356,7 @@ describe.each(stores)('a session, %s', (_, make) => {
     expect(types(await w.entries('fast')).at(-1)).toBe('run-end completed');
     expect(types(await w.entries('slow')).at(-1)).toBe('tool-start send 1');
     const again = await drain({ deadlineMs: 0 });
-    expect(ours(again, ['slow', 'fast', 'idle'])).toEqual({ rested: [], parked: [], stuck: [] });
+    expect(again).toEqual({ rested: [], parked: [], stuck: [] });
     await idle.close();
   });
 
@@ -371,7 +369,7 @@ describe.each(stores)('a session, %s', (_, make) => {
     await begun;
     const drained = drain({ deadlineMs: 60_000 });
     await session.close();
-    expect(ours(await drained, ['review'])).toEqual({ rested: [], parked: ['review'], stuck: [] });
+    expect(await drained).toEqual({ rested: [], parked: ['review'], stuck: [] });
     expect((await run).outcome).toBe('stopped');
     await expect(drain({ deadlineMs: -1 })).rejects.toThrow(/deadlineMs/);
   });
@@ -402,7 +400,7 @@ describe.each(stores)('a session, %s', (_, make) => {
     await begun;
     answers = false;
     const began = performance.now();
-    expect(ours(await drain({ deadlineMs: 50 }), ['hung'])).toEqual({
+    expect(await drain({ deadlineMs: 50 })).toEqual({
       rested: [],
       parked: [],
       stuck: ['hung'],
