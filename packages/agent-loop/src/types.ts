@@ -6,6 +6,7 @@
  */
 export type { ContextOption } from './agent/context-option.ts';
 export type { RouteRequest, RouteRule } from './agent/route.ts';
+export type { RouteByAgentOptions, RouteTarget } from './agent/route-by-agent.ts';
 export type {
   Awaitable,
   JsonObject,
@@ -24,10 +25,12 @@ export type {
   ChildEndEvent,
   ChildStartEvent,
   CompactionEvent,
+  CompactionPlanEvent,
   CostEvent,
   EntryBase,
   ForkEvent,
   InputEvent,
+  ParentLink,
   PrefixChangeEvent,
   ReplyEvent,
   ReplyLostEvent,
