@@ -7,6 +7,7 @@ import {
   type Entry,
   type Journal,
   RunError,
+  type ToolEffect,
 } from '../../src/index.ts';
 import { toSpec } from '../../src/agent/agent-options.ts';
 import { memoryJournal } from '../../src/journal/journal.ts';
@@ -40,8 +41,8 @@ async function recorded({ steps, journal, log = [], signal, ...options }: Record
     journal: {
       ...journal,
       length: 0,
-      async append(entries, expectedSeq) {
-        await journal.append(entries, expectedSeq);
+      async append(entries, expectedSeq, options) {
+        await journal.append(entries, expectedSeq, options);
         log.push(...entries.map((entry) => `kept: ${entry.type}`));
       },
     },
@@ -109,6 +110,39 @@ test('the intent is kept before the effect, and an entry is kept before it is to
     'told: reply',
     'kept: run-end',
     'told: run-end',
+  ]);
+});
+
+test('inputs, requests, intents of effects, decisions and the end are safe from a loss of power before they are told', async () => {
+  const journal = memoryJournal();
+  const told: string[] = [];
+  const safe: Journal = {
+    ...journal,
+    async append(entries, expectedSeq, options) {
+      await journal.append(entries, expectedSeq, options);
+      for (const entry of entries)
+        told.push(`${entry.type === 'tool-start' ? entry.tool : entry.type}${options?.sync ? ', safe' : ''}`);
+    },
+  };
+  const tool = (name: string, effect: ToolEffect, approve = false) =>
+    defineTool({ name, description: name, input: { type: 'object' }, effect, approve, run: () => name });
+  await recorded({
+    steps: [reply(['look', 'note', 'send'].map((name) => toolUse(name, {}))), reply('Done.')],
+    journal: safe,
+    tools: [tool('look', 'read'), tool('note', 'idempotent'), tool('send', 'once', true)],
+    approve: async () => true,
+  });
+  expect(told.filter((line) => !/^(tool-end|reply)/.test(line))).toEqual([
+    'run-start',
+    'input, safe',
+    'request, safe',
+    'look',
+    'approval-request, safe',
+    'note, safe',
+    'approval, safe',
+    'send, safe',
+    'request, safe',
+    'run-end, safe',
   ]);
 });
 
