@@ -168,7 +168,7 @@ async function play<T>(
     throw await failed(run, error);
   } finally {
     stopTimer();
-    run.seats.close();
+    run.release();
   }
 }
 

@@ -1,4 +1,4 @@
-import { type AsyncScope, asyncScope } from '../async-scope.ts';
+import { Callers } from './callers.ts';
 import { EnteredStep } from './entered-step.ts';
 import type { Gate } from '../loop/admission.ts';
 import type { Budget } from '../money/budget.ts';
@@ -10,7 +10,7 @@ import type { AgentEvent, NewEntry } from '../journal/events.ts';
 import type { Journal, JournalStore } from '../journal/journal.ts';
 import { Lineage } from '../children/lineage.ts';
 import { permissionsOf } from '../children/permissions.ts';
-import { Places, type Seat } from './places.ts';
+import { Places } from './places.ts';
 import { Recorder } from '../journal/recorder.ts';
 import type { PartialRunResult } from '../loop/result.ts';
 import { RunSpend } from '../money/run-spend.ts';
@@ -74,7 +74,7 @@ export class ScriptRun {
   /** Parts of the script that broke off in this run: what is in them need not have been asked for. */
   readonly #broken = new Set<string>();
   readonly #resumed: boolean;
-  #seats = asyncScope<Seat>();
+  #callers: Callers | undefined;
   #over = false;
 
   constructor(parts: ScriptParts) {
@@ -113,9 +113,10 @@ export class ScriptRun {
     return this.known?.tally ?? new Tally();
   }
 
-  /** In whose code a step is asked for. */
-  get seats(): AsyncScope<Seat> {
-    return this.#seats;
+  /** In whose code a step is asked for. There from `start` on. */
+  get callers(): Callers {
+    if (!this.#callers) throw new Error('The script has not begun.');
+    return this.#callers;
   }
 
   /** Whether nothing more is recorded. */
@@ -125,8 +126,7 @@ export class ScriptRun {
 
   /** Begins: what earlier runs of it have used counts from here on. */
   async start(): Promise<void> {
-    const runtime = await import('#async-scope');
-    this.#seats = runtime.asyncScope();
+    this.#callers = await Callers.open();
     await this.record({ type: 'script-start', ...(this.#resumed && { resumed: true }) });
     const { runId, state } = this;
     const spend = this.known?.spend ?? new RunSpend();
@@ -146,6 +146,11 @@ export class ScriptRun {
   /** Tells that a step waits for a place. */
   tellWait(path: string, delayMs: number): void {
     if (this.sink && !this.#over) this.#recorder.tell({ type: 'wait', reason: 'concurrency', delayMs, path });
+  }
+
+  /** It is over: no code of it runs any more. */
+  release(): void {
+    this.#callers?.close();
   }
 
   /** Records how it ended. */

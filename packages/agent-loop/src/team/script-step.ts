@@ -51,11 +51,11 @@ export async function takeStep<T>(
   work: (step: StepTry, seat: Seat) => Promise<Ended<T>>,
 ): Promise<T> {
   const { path } = asked;
-  const above = script.seats.current() ?? scope.seat;
+  const above = script.callers.current ?? scope.seat;
   const seat = await script.places.take(above, scope.halt, (delayMs) => script.tellWait(path, delayMs));
   if (!seat) throw stopped(scope);
   try {
-    return await recordStep(script, scope, asked, (step) => script.seats.run(seat, () => work(step, seat)));
+    return await recordStep(script, scope, asked, (step) => script.callers.run(seat, () => work(step, seat)));
   } finally {
     script.places.leave(seat);
   }
