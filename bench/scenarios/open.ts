@@ -40,8 +40,11 @@ function textOf(size: number, seed: number): string {
   return line.repeat(Math.ceil(size / line.length)).slice(0, size);
 }
 
-/** Keeps a session of that many runs as the loop would have kept it. */
-async function keepSession(id: string, count: number): Promise<void> {
+/**
+ * Keeps a session of that many runs as the loop would have kept it, and closes it: `cut` instead leaves it as one is left
+ * that was killed before it could ever keep a checkpoint.
+ */
+async function keepSession(id: string, count: number, cut: boolean): Promise<void> {
   await (await openSession({ agent, store, id })).close();
   const journal = await store.open(id);
   for (let run = 0; run < count; run += 1) {
@@ -62,6 +65,7 @@ async function keepSession(id: string, count: number): Promise<void> {
     await journal.append(entries, journal.length);
   }
   await journal.close();
+  if (!cut) await (await openSession({ agent, store, id })).close();
 }
 
 function addStep(
@@ -129,21 +133,31 @@ async function sendNext(id: string): Promise<void> {
   await sent;
 }
 
-const ways = { raw: readRaw, send: sendNext, all: parseAll } as const;
+const ways = {
+  raw: readRaw,
+  send: sendNext,
+  all: parseAll,
+  'cut-send': sendNext,
+  'cut-all': parseAll,
+} as const;
 type Way = keyof typeof ways;
 const labels: Record<Way, string> = {
   raw: 'read and JSON.parse of each line',
   send: 'openSession and run, until the request leaves',
   all: 'openSession, then messages, steps and cost',
+  'cut-send': 'the same without a checkpoint, until the request leaves',
+  'cut-all': 'the same without a checkpoint, then all',
 };
 
 async function measure(params: Params): Promise<Sample> {
-  const way = ways[String(params['way']) as Way];
+  const name = String(params['way']) as Way;
+  const way = ways[name];
+  const cut = name.startsWith('cut');
   for (const id of ['small-1', 'small-2', 'small-3']) {
-    await keepSession(id, 6);
+    await keepSession(id, 6, cut);
     await way(id);
   }
-  await keepSession('large', Number(params['runs']));
+  await keepSession('large', Number(params['runs']), cut);
   await settle();
   const { cpuMs, wallMs } = await spentBy(() => way('large'));
   return { cpu: cpuMs, wall: wallMs };

@@ -5,6 +5,7 @@
  * @module
  */
 export type { BudgetStore } from './money/budget-store.ts';
+export type { Checkpoint, Checkpoints, KeptCheckpoint } from './journal/checkpoint.ts';
 export { ConfigError } from './errors.ts';
 export { EntryDecoder } from './journal/entry-decoder.ts';
 export { EntryEncoder, entryJson } from './journal/entry-encoder.ts';
@@ -21,5 +22,5 @@ export type {
   JournalInfo,
   JournalStore,
 } from './journal/journal.ts';
-export type { KeptTexts } from './journal/kept-texts.ts';
+export type { Slice } from './journal/kept-message.ts';
 export { memoryStore } from './journal/memory-store.ts';

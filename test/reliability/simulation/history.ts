@@ -61,6 +61,9 @@ export class History {
       get damage() {
         return journal.damage;
       },
+      get checkpoints() {
+        return journal.checkpoints ?? null;
+      },
       get torn() {
         return journal.torn;
       },

@@ -3,6 +3,8 @@ import { ConfigError, JournalError, openSession, RunError } from '@pawl/agent-lo
 import type { Entry, JournalStore, Session } from '@pawl/agent-loop';
 import { fileStore } from '@pawl/stores/file';
 import type { FileSystem } from '@pawl/stores/file';
+import { SessionState } from '../../../packages/agent-loop/src/journal/session-state.ts';
+import { stateOf } from '../../../packages/agent-loop/src/session/fold-session.ts';
 import { openSessions } from '../../../packages/agent-loop/src/session/open-session.ts';
 import { randomFrom } from '../../../packages/stores/test/support/random.ts';
 import type { Random } from '../../../packages/stores/test/support/random.ts';
@@ -78,7 +80,8 @@ class World {
   readonly #ledger = new Ledger();
   readonly #model: Model;
   readonly #history: History;
-  readonly #blobBytes: number;
+  /** How large contents are kept apart, and how often there are checkpoints. */
+  readonly #options: { readonly blobBytes: number; readonly checkpointBytes: number };
   /** Whether somebody may still be at work who has lost the session: then nobody can tell what did not happen. */
   readonly #hasRivals: boolean;
   readonly #first: Host;
@@ -94,7 +97,10 @@ class World {
     const tools = this.#hasRivals ? TOOLS.filter((tool) => tool !== 'sure') : TOOLS;
     this.#model = new Model(this.#random, plan.shape, tools);
     this.#history = new History(this.#ledger, this.#model);
-    this.#blobBytes = this.#random.chance(0.5) ? 150 : 1 << 16;
+    this.#options = {
+      blobBytes: this.#random.chance(0.5) ? 150 : 1 << 16,
+      checkpointBytes: this.#random.chance(0.5) ? 1 : 1 << 20,
+    };
   }
 
   /** One process. True where it came to the end of the session's work. */
@@ -206,7 +212,7 @@ class World {
 
   /** A store on the disk that tells the history of what it is asked to keep. */
   #store(fileSystem: FileSystem, life: Life, takesOver: boolean): JournalStore {
-    const store = fileStore('/data', { fileSystem, blobBytes: this.#blobBytes });
+    const store = fileStore('/data', { fileSystem, ...this.#options });
     return this.#history.watch(this.#plan.store?.(store) ?? store, life, takesOver);
   }
 
@@ -226,11 +232,24 @@ class World {
   async #read(): Promise<Entry[]> {
     const { entries, damage } = await this.#look();
     assert.equal(damage, null, 'the session is damaged');
+    await this.#checkState(entries);
     return entries;
   }
 
+  /** Whoever begins at a checkpoint finds what whoever reads all entries does. */
+  async #checkState(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return;
+    const store = fileStore('/data', { fileSystem: this.#disk, ...this.#options });
+    const journal = await store.open(ID, { readonly: true });
+    const restored = savedBy(await stateOf(journal));
+    await journal.close();
+    const state = new SessionState();
+    for (const entry of entries) state.apply(entry);
+    assert.deepEqual(restored, savedBy(state), 'a checkpoint tells something else than the entries');
+  }
+
   async #look() {
-    const store = fileStore('/data', { fileSystem: this.#disk, blobBytes: this.#blobBytes });
+    const store = fileStore('/data', { fileSystem: this.#disk, ...this.#options });
     const entries: Entry[] = [];
     try {
       const journal = await store.open(ID, { readonly: true });
@@ -253,7 +272,7 @@ class World {
     const before = await this.#read();
     if (before.length === 0) return;
     const files = [
-      ...(await this.#filesIn('/data/s', /\.jsonl$/)),
+      ...(await this.#filesIn('/data/s', /\.jsonl$|^checkpoint$/)),
       ...(await this.#filesIn('/data/s/blobs', /^\w+$/)),
     ];
     const path = files[this.#random.below(files.length)];
@@ -279,6 +298,7 @@ class World {
       );
     }
     if (damage && !(damage instanceof JournalError)) await this.#expectRefusal();
+    if (!damage) await this.#checkState(entries);
     bytes[at] = (bytes[at] ?? 0) ^ mask;
   }
 
@@ -294,11 +314,16 @@ class World {
 
   async #expectRefusal(): Promise<void> {
     this.#first.boot(this.#surroundings(new Life()));
-    const store = fileStore('/data', { fileSystem: this.#disk, blobBytes: this.#blobBytes });
+    const store = fileStore('/data', { fileSystem: this.#disk, ...this.#options });
     const session = await openSession({ agent: this.#first.agent, store, id: ID });
     await assert.rejects(session.run('More.'), ConfigError, 'a damaged session goes on');
     await session.close();
   }
+}
+
+function savedBy(state: SessionState): unknown {
+  const { seq, state: text, steps, contents } = state.checkpoint();
+  return [seq, JSON.parse(text), JSON.parse(steps), contents];
 }
 
 function isJournalFailure(error: unknown): boolean {

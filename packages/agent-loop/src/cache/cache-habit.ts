@@ -22,13 +22,31 @@ interface Counts {
   all: number;
 }
 
+/** A habit as a checkpoint has it. */
+export interface SavedHabit {
+  readonly all: Readonly<Counts>;
+  readonly turns: readonly (readonly [turn: number, counts: Readonly<Counts>])[];
+}
+
 /**
  * How soon requests have followed each other so far, by the turn of the run they belong to: within a run the next one
  * comes when the tools are done, after its last turn when somebody has more to say.
  */
 export class Habit {
-  readonly #all: Counts = { soon: 0, later: 0, all: 0 };
+  #all: Counts = { soon: 0, later: 0, all: 0 };
   #turns: Map<number, Counts> | undefined;
+
+  /** For a checkpoint. */
+  save(): SavedHabit {
+    return { all: this.#all, turns: [...(this.#turns ?? [])] };
+  }
+
+  /** What a checkpoint has. */
+  restore({ all, turns }: SavedHabit): void {
+    this.#all = { ...all };
+    this.#turns =
+      turns.length > 0 ? new Map(turns.map(([turn, counts]) => [turn, { ...counts }])) : undefined;
+  }
 
   /** What followed the request of a turn; null where it is asked for of all turns alone. */
   note(turn: number | null, gap: Gap): void {

@@ -1,11 +1,11 @@
 import type { Message, MessageParam, ReplyUsage, RequestParams } from '../api.ts';
-import { gapOf, Habit } from './cache-habit.ts';
+import { gapOf, Habit, type SavedHabit } from './cache-habit.ts';
 import type { CacheMarks } from './cache-marks.ts';
 import { type CacheMiss, changedPart, whyMissed } from './cache-miss.ts';
 import type { CacheTtl } from './cache-option.ts';
-import { CachePlaces } from './cache-places.ts';
+import { CachePlaces, type SavedPlaces } from './cache-places.ts';
 import type { Entry, ReplyEvent, RequestEvent } from '../journal/events.ts';
-import { type AnyMessage, KeptMessage } from '../journal/kept-message.ts';
+import type { Restoring, Saving } from '../journal/saved-state.ts';
 import { contextOf } from '../money/usage.ts';
 
 /** A request as far as the cache is concerned. */
@@ -14,6 +14,8 @@ export interface CachedRequest {
   readonly turn: number;
   readonly bytes: number;
   readonly params: RequestParams | null;
+  /** The same as the journal tells them. */
+  readonly settings: RequestParams | null;
   /** How it was marked, where this process sent it. */
   readonly marks: CacheMarks | null;
   /** Whether messages before its end were changed since the one before. */
@@ -56,6 +58,24 @@ export interface CacheFacts {
   readonly miss: CacheMiss | null;
 }
 
+/** A request as a checkpoint has it: what only the process knew that sent it is left out. */
+type SavedRequest = Omit<CachedRequest, 'params' | 'settings' | 'marks'> & {
+  readonly settings: number | null;
+};
+
+/** A log as a checkpoint has it. */
+export interface SavedCacheLog {
+  readonly habit: SavedHabit;
+  readonly places: SavedPlaces;
+  readonly settings: number | null;
+  readonly request: SavedRequest | null;
+  readonly prompt: (Omit<CachedPrompt, 'request'> & { readonly request: SavedRequest }) | null;
+  readonly rewritten: boolean;
+  readonly images: boolean;
+  readonly last: LastContext | null;
+  readonly before: LastContext | null;
+}
+
 /** What a journal tells about its prompt cache: pauses between requests, what is cached, and how each reply was served. */
 export class CacheLog {
   readonly habit = new Habit();
@@ -77,8 +97,7 @@ export class CacheLog {
   }
 
   /** A message joined. */
-  joined(message: AnyMessage): void {
-    if (message instanceof KeptMessage) return this.places.passed();
+  joined(message: MessageParam): void {
     this.places.joined(message);
     if (typeof message.content !== 'string') this.#images ||= message.content.some(hasImage);
   }
@@ -127,13 +146,34 @@ export class CacheLog {
     }
   }
 
-  /** A request that nobody parses: the first of its turn. What its reply told of the cache is not known here. */
-  passed(turn: number, at: number): void {
-    const before = this.#request;
-    if (before) this.habit.note(before.turn, gapOf(at - before.at));
-    this.#request = { at, turn, bytes: 0, params: null, marks: null, rewritten: false, images: this.#images };
-    this.#rewritten = false;
-    this.places.sent();
+  /** For a checkpoint. */
+  save(saving: Saving): SavedCacheLog {
+    const prompt = this.#prompt;
+    return {
+      habit: this.habit.save(),
+      places: this.places.save(),
+      settings: saving.ofParams(this.#settings),
+      request: this.#request && savedRequest(this.#request, saving),
+      prompt: prompt && { ...prompt, request: savedRequest(prompt.request, saving) },
+      rewritten: this.#rewritten,
+      images: this.#images,
+      last: this.last,
+      before: this.before,
+    };
+  }
+
+  /** What a checkpoint has. */
+  restore(saved: SavedCacheLog, from: Restoring): void {
+    const { habit, places, settings, request, prompt, rewritten, images, last, before } = saved;
+    this.habit.restore(habit);
+    this.places.restore(places);
+    this.#settings = from.params(settings);
+    this.#request = request && restoredRequest(request, from);
+    this.#prompt = prompt && { ...prompt, request: restoredRequest(prompt.request, from) };
+    this.#rewritten = rewritten;
+    this.#images = images;
+    this.last = last;
+    this.before = before;
   }
 
   #applyRequest(entry: RequestEvent): void {
@@ -145,6 +185,7 @@ export class CacheLog {
       turn: entry.turn,
       bytes: entry.bytes,
       params,
+      settings: this.#settings,
       marks,
       rewritten: this.#rewritten,
       images: this.#images,
@@ -193,12 +234,6 @@ function cachedTokens(usage: ReplyUsage): Omit<CacheFacts, 'miss'> {
   return { written: usage.cache_creation_input_tokens ?? 0, read: usage.cache_read_input_tokens ?? 0 };
 }
 
-/** Whether what is known after a reply follows from that reply alone: it wrote something, or nothing is cached. */
-export function tellsCache({ usage }: Message): boolean {
-  const { written, read } = cachedTokens(usage);
-  return contextOf(usage).prompt > 0 && (written > 0 || read === 0);
-}
-
 /** Of what is cached now: what was written last has the lifetime it was written with. */
 function ttlOf({ marks }: CachedRequest, usage: ReplyUsage, before: CacheTtl = '5m'): CacheTtl {
   const { written, read } = cachedTokens(usage);
@@ -221,4 +256,16 @@ function hasImage(block: Exclude<MessageParam['content'], string>[number]): bool
   if (block.type === 'image') return true;
   if (block.type !== 'tool_result' || typeof block.content === 'string') return false;
   return block.content?.some(({ type }) => type === 'image') ?? false;
+}
+
+function savedRequest(
+  { params: _, marks: __, settings, ...request }: CachedRequest,
+  saving: Saving,
+): SavedRequest {
+  return { ...request, settings: saving.ofParams(settings) };
+}
+
+function restoredRequest({ settings: number, ...request }: SavedRequest, from: Restoring): CachedRequest {
+  const settings = from.params(number);
+  return { ...request, params: settings, settings, marks: null };
 }

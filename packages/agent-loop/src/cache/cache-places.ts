@@ -6,6 +6,15 @@ const LOOKBACK = 20;
 /** Where a server counts a little otherwise, a breakpoint too many is free and one too few costs the whole prefix. */
 const SLACK = 2;
 
+/** Places as a checkpoint has them. */
+export interface SavedPlaces {
+  readonly marked: readonly CacheTtl[];
+  readonly messages: number;
+  readonly sent: number;
+  readonly since: number;
+  readonly lastRun?: string;
+}
+
 /**
  * Follows where the conversation ended when it was last asked with, and how many places have joined since: a run of
  * tool calls, or of results, is one. A breakpoint at the end finds what was cached up to twenty places before.
@@ -15,11 +24,30 @@ export class CachePlaces {
   /** Breakpoints that users have set inside messages. */
   marked: CacheTtl[] = [];
   #messages = 0;
-  #passed = 0;
   /** Messages there were when they were last sent, and the places since. */
   #sent = 0;
   #since = 0;
   #lastRun: string | undefined;
+
+  /** For a checkpoint. */
+  save(): SavedPlaces {
+    return {
+      marked: this.marked,
+      messages: this.#messages,
+      sent: this.#sent,
+      since: this.#since,
+      ...(this.#lastRun !== undefined && { lastRun: this.#lastRun }),
+    };
+  }
+
+  /** What a checkpoint has. */
+  restore({ marked, messages, sent, since, lastRun }: SavedPlaces): void {
+    this.marked = [...marked];
+    this.#messages = messages;
+    this.#sent = sent;
+    this.#since = since;
+    this.#lastRun = lastRun;
+  }
 
   /** A message joined. */
   joined({ content }: MessageParam): void {
@@ -37,28 +65,9 @@ export class CachePlaces {
     }
   }
 
-  /** A message joined that nobody looks into, because it was sent since, or is looked into later. */
-  passed(): void {
-    this.#messages += 1;
-    this.#passed += 1;
-  }
-
-  /** How many messages were passed since they were last sent. */
-  get passedBy(): number {
-    return this.#passed;
-  }
-
-  /** Looks into those. */
-  recount(messages: readonly MessageParam[]): void {
-    this.#messages -= this.#passed;
-    this.#passed = 0;
-    for (const message of messages) this.joined(message);
-  }
-
   /** All messages so far are being sent. */
   sent(): void {
     this.#sent = this.#messages;
-    this.#passed = 0;
     this.#since = 0;
     this.#lastRun = undefined;
   }
@@ -67,7 +76,6 @@ export class CachePlaces {
   restart(messages: readonly MessageParam[]): void {
     this.marked = [];
     this.#messages = 0;
-    this.#passed = 0;
     this.#sent = 0;
     this.#since = 0;
     this.#lastRun = undefined;

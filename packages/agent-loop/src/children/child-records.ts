@@ -17,6 +17,14 @@ export interface ChildRecord {
   readonly end: Omit<ChildEndEvent, 'steps'> | null;
 }
 
+/** Children as a checkpoint has them. */
+export interface SavedChildren {
+  readonly records: readonly ChildRecord[];
+  readonly byCall: readonly (readonly [callId: string, session: string])[];
+  readonly decided: readonly string[];
+  readonly told: readonly string[];
+}
+
 /** The children of a session, folded from its entries. */
 export class ChildRecords {
   readonly #bySession = new Map<string, ChildRecord>();
@@ -66,6 +74,28 @@ export class ChildRecords {
         started += 1 + (isUnfinished(record) ? 0 : (record.end?.children ?? 0));
     }
     return started;
+  }
+
+  /** For a checkpoint. Nobody asks for the input of a child that has ended for good. */
+  save(): SavedChildren {
+    return {
+      records: [...this.#bySession.values()].map((record) =>
+        isUnfinished(record) ? record : { ...record, input: '' },
+      ),
+      byCall: [...this.#byCall],
+      decided: [...this.#decided],
+      told: [...this.#told],
+    };
+  }
+
+  /** The children that a checkpoint has. */
+  static restore({ records, byCall, decided, told }: SavedChildren): ChildRecords {
+    const children = new ChildRecords();
+    for (const record of records) children.#bySession.set(record.session, record);
+    for (const [callId, session] of byCall) children.#byCall.set(callId, session);
+    for (const key of decided) children.#decided.add(key);
+    for (const session of told) children.#told.add(session);
+    return children;
   }
 
   /** Folds one entry. */

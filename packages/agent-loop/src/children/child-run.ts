@@ -1,5 +1,5 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
-import { foldOf } from '../session/fold-session.ts';
+import { stateOf } from '../session/fold-session.ts';
 import type { RunInput } from '../agent/agent.ts';
 import { freeChildId } from './child-id.ts';
 import type { ChildRecord } from './child-records.ts';
@@ -124,7 +124,7 @@ async function openChild({ store }: Parent, session: string, readonly = false): 
       return { journal: memoryJournal(), state };
     throw error;
   }
-  return { journal, state: await foldOf(journal.read()) };
+  return { journal, state: await stateOf(journal) };
 }
 
 async function withSession<T>(opened: OpenChild, work: (opened: OpenChild) => Promise<T>): Promise<T> {

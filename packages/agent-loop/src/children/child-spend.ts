@@ -1,7 +1,8 @@
 import { NOTHING, plus, type Spend } from '../money/budget-book.ts';
-import { JournalError, type JournalStore } from '../journal/journal.ts';
+import type { JournalStore } from '../journal/journal.ts';
 import type { RunSpend } from '../money/run-spend.ts';
-import { SessionState } from '../journal/session-state.ts';
+import { lookInto } from '../session/fold-session.ts';
+import type { SessionState } from '../journal/session-state.ts';
 
 /**
  * What the unfinished children of a session, or of one of its runs, have used of which its journal does not know yet:
@@ -25,14 +26,7 @@ export async function spendOfUnfinished(
 }
 
 async function spendOf(store: JournalStore | null, session: string): Promise<Spend> {
-  const state = new SessionState();
-  try {
-    const journal = await store?.open(session, { readonly: true });
-    for await (const entry of journal?.read() ?? []) state.apply(entry);
-    await journal?.close();
-  } catch (error) {
-    // Its start was kept, but it never began.
-    if (!(error instanceof JournalError && error.code === 'not-found')) throw error;
-  }
+  // Of one that never began only the start was kept.
+  const state = await lookInto(store, session);
   return plus(state.spend.counted, await spendOfUnfinished(store, state, state.spend));
 }

@@ -1,6 +1,6 @@
 import { NOTHING } from '../money/budget-book.ts';
 import { type ChildEnd, type ChildRecord, givenUp } from './child-records.ts';
-import { foldOf } from '../session/fold-session.ts';
+import { stateOf } from '../session/fold-session.ts';
 import type { Entry, NewEntry, RequestEvent } from '../journal/events.ts';
 import { type Journal, JournalError, type JournalStore } from '../journal/journal.ts';
 import { worstFields } from '../money/reply-price.ts';
@@ -52,7 +52,7 @@ async function openOwn(
   if (!store) return null;
   try {
     const journal = await store.open(session);
-    return { journal, state: await foldOf(journal.read()) };
+    return { journal, state: await stateOf(journal) };
   } catch (error) {
     if (error instanceof JournalError && (error.code === 'corrupt' || error.code === 'not-found'))
       return null;

@@ -79,8 +79,7 @@ export class EntryDecoder {
       else if (kind === 'm' && next === at + 1) hints.envelope = true;
       else if (kind === 'x' && next === at + 1) this.#forget();
       else if (kind === 'f' && next === at + 1) this.#carried.delete(type);
-      // `p` and `e` are for readers that do not parse everything.
-      else if (!((kind === 'p' || kind === 'e') && next === at + 1)) throw unknownHint(text.slice(at, next));
+      else throw unknownHint(text.slice(at, next));
       at = next + 1;
     }
     if (hints.passed !== undefined && Number.isNaN(this.#at))

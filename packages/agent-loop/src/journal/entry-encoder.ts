@@ -12,7 +12,6 @@ import {
 } from './entry-fields.ts';
 import type { Entry } from './events.ts';
 import { jsonOf } from '../request/json-cache.ts';
-import { callsIn, plainness } from './plain-entry.ts';
 import { sameJson } from './same-json.ts';
 
 /** An entry as text. */
@@ -24,11 +23,7 @@ export interface EncodedEntry {
    * closing braces. -1 where the entry has no content, or one that is neither text nor an array.
    */
   readonly contentAt: number;
-  /** Where in `text` the tool calls of a plain reply begin, in the same units. */
-  readonly callsAt: readonly number[];
 }
-
-const NO_CALLS: readonly number[] = [];
 
 /** What `EntryEncoder` handles by rules of its own. */
 const HANDLED: ReadonlySet<string> = new Set([
@@ -38,8 +33,6 @@ const HANDLED: ReadonlySet<string> = new Set([
 
 /** Types whose record leaves out what the reply's tool call says already. */
 const OF_CALL: ReadonlySet<string> = new Set(['tool-start', 'tool-end', 'approval-request', 'approval']);
-/** How many texts lean on each other at least before one begins anew. */
-const KEY_DISTANCE = 128;
 /** Eleven days. Longer waits say when they ended. */
 const MAX_PASSED_MS = 1e9;
 
@@ -52,10 +45,8 @@ const MAX_PASSED_MS = 1e9;
  * - `m`: the reply's message, and its usage, have what is left out as those of the last reply.
  * - `c5`: the tool call that was the sixth of all calls in replies: its id, and its name and input where left out.
  * - `+137`: milliseconds since the entry before. Without it, `at` says when.
- * - `f`: nothing is carried over from the last text of this type. `x`: all that went before is to be forgotten, which
- *   every hundred texts or so a request says: a reader can begin there.
- * - `p`, always first: the entry is plain, a request can be put together without parsing it. `e`: so is this result,
- *   which is marked as an error.
+ * - `f`: nothing is carried over from the last text of this type. `x`: all that went before is to be forgotten: a reader
+ *   can begin there.
  *
  * Times and durations are rounded to microseconds. Throws what `JSON.stringify` throws; the encoder is then useless, as
  * it is when a text did not get where it should: go on with a new one that is told so.
@@ -69,8 +60,6 @@ export class EntryEncoder {
   #at = Number.NaN;
   #envelope: Fields | undefined;
   #restart: boolean;
-  /** Texts since all was forgotten. */
-  #since = 0;
 
   /** `restart`: earlier texts, if any, are of another encoder. They are kept, and nothing here leans on them. */
   constructor({ restart = false }: { readonly restart?: boolean } = {}) {
@@ -86,10 +75,8 @@ export class EntryEncoder {
   encodeParts(entry: Entry): EncodedEntry {
     const fields = entry as unknown as Fields;
     let hints = '';
-    if (this.#since >= KEY_DISTANCE && entry.type === 'request') this.#forget();
     if (this.#restart) hints = 'x ';
     this.#restart = false;
-    this.#since += 1;
     const out: Fields = { type: entry.type };
     hints += this.#context(fields, out);
     hints += this.#call(fields, out);
@@ -102,28 +89,7 @@ export class EntryEncoder {
       if (lean && lean !== this.#envelope) hints += 'm ';
     }
     const { text, contentAt } = withContentLast(fields, out, lean);
-    const plain = plainness(fields);
-    const calls =
-      plain && lean ? callsIn(text, contentAt, (fields['message'] as Fields)['content']) : NO_CALLS;
-    if (plain && calls) hints = (plain === 'plain' ? 'p ' : 'e ') + hints;
-    const shifted = (at: number): number => at + hints.length;
-    return {
-      text: hints + text,
-      contentAt: contentAt < 0 ? -1 : shifted(contentAt),
-      callsAt: calls && calls.length > 0 ? calls.map(shifted) : NO_CALLS,
-    };
-  }
-
-  #forget(): void {
-    this.#carried.clear();
-    this.#runs.clear();
-    this.#open.clear();
-    this.#run = undefined;
-    this.#calls = 0;
-    this.#at = Number.NaN;
-    this.#envelope = undefined;
-    this.#since = 0;
-    this.#restart = true;
+    return { text: hints + text, contentAt: contentAt < 0 ? -1 : contentAt + hints.length };
   }
 
   #context(fields: Fields, out: Fields): string {
@@ -256,7 +222,7 @@ function isCarried(value: unknown, last: unknown): boolean {
 }
 
 /** Adds the remaining fields, and the content as the last. `envelope`: what is to be said of a reply's message beside it. */
-function withContentLast(fields: Fields, out: Fields, envelope?: Fields): Omit<EncodedEntry, 'callsAt'> {
+function withContentLast(fields: Fields, out: Fields, envelope?: Fields): EncodedEntry {
   let content: unknown;
   let message: Fields | undefined;
   for (const name of Object.keys(fields)) {
@@ -276,7 +242,7 @@ function withContentLast(fields: Fields, out: Fields, envelope?: Fields): Omit<E
   return content === undefined ? { text, contentAt: -1 } : spliced(text, '}', content);
 }
 
-function spliced(text: string, closing: string, content: unknown): Omit<EncodedEntry, 'callsAt'> {
+function spliced(text: string, closing: string, content: unknown): EncodedEntry {
   const json = typeof content === 'object' && content !== null ? jsonOf(content) : JSON.stringify(content);
   const before = text.slice(0, -closing.length);
   const head = `${before}${before.endsWith('{') ? '' : ','}"content":`;

@@ -1,6 +1,6 @@
 import type { Awaitable } from '../api.ts';
 import type { Entry } from './events.ts';
-import type { KeptTexts } from './kept-texts.ts';
+import type { Checkpoints } from './checkpoint.ts';
 
 /** How an append is kept. */
 export interface AppendOptions {
@@ -41,11 +41,8 @@ export interface Journal {
   append(entries: readonly Entry[], expectedSeq: number, options?: AppendOptions): Awaitable<void>;
   /** All entries from position `fromSeq` (default 0) on, in order. Rejects with `corrupt` on reaching damage. */
   read(fromSeq?: number): AsyncIterable<Entry>;
-  /**
-   * The texts of all entries, checked and in memory, for a reader that parses only some of them; null where they are not,
-   * or there is damage. Asked for once, after opening. Left out by stores that do not keep what an `EntryEncoder` writes.
-   */
-  texts?(): Promise<readonly KeptTexts[] | null>;
+  /** Where it keeps checkpoints of itself, so that a long one is opened quickly; null where it keeps none. Default: null. */
+  readonly checkpoints?: Checkpoints | null;
   close(): Awaitable<void>;
 }
 

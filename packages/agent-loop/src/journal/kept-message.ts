@@ -1,4 +1,4 @@
-import type { MessageParam } from '../api.ts';
+import type { ContentBlockParam, MessageParam } from '../api.ts';
 import { JournalError } from './journal.ts';
 
 /** Bytes of a text. */
@@ -8,13 +8,12 @@ export interface Slice {
   readonly to: number;
 }
 
-/** A tool call of a reply that nobody has parsed, and what came of it. */
-export interface KeptCall {
-  /** Its id as JSON. */
-  readonly id: Slice;
-  /** Its result as JSON; null while it has none. */
-  result: Slice | null;
-  failed: boolean;
+/** The result of a tool call. */
+export interface KeptResult {
+  readonly callId: string;
+  readonly failed: boolean;
+  /** What the model reads, as JSON. */
+  readonly content: Slice;
 }
 
 const encoder = new TextEncoder();
@@ -31,8 +30,10 @@ export function sliceText({ bytes, from, to }: Slice): string {
   return decoder.decode(bytes.subarray(from, to));
 }
 
-const REPLY = sliceOf('{"role":"assistant","content":');
-const INPUT = sliceOf('{"role":"user","content":');
+const HEADS = {
+  assistant: sliceOf('{"role":"assistant","content":'),
+  user: sliceOf('{"role":"user","content":'),
+};
 const END = sliceOf('}');
 const RESULTS = sliceOf('{"role":"user","content":[{"type":"tool_result","tool_use_id":');
 const NEXT_RESULT = sliceOf(',{"type":"tool_result","tool_use_id":');
@@ -53,83 +54,84 @@ export function messageOf(message: AnyMessage): MessageParam {
  * tool calls and results in text: no images, no documents, no breakpoints.
  */
 export class KeptMessage {
-  readonly role: MessageParam['role'];
-  readonly #where: string;
-  /** The content, or the calls whose results are. Let go once the message is parsed. */
-  #content: Slice | readonly KeptCall[] | null;
+  readonly role: 'user' | 'assistant';
+  /** The content; null where it consists of results. */
+  readonly #content: Slice | null;
+  readonly results: readonly KeptResult[];
   #message: MessageParam | undefined;
 
-  constructor(role: MessageParam['role'], content: Slice | readonly KeptCall[], where: string) {
+  constructor(role: KeptMessage['role'], content: Slice | readonly KeptResult[]) {
     this.role = role;
-    this.#where = where;
-    this.#content = content;
+    this.#content = isSlice(content) ? content : null;
+    this.results = isSlice(content) ? NO_RESULTS : content;
   }
 
-  /** The message, parsed. Throws a JournalError `corrupt` where that is not possible. */
+  /** The message, parsed once. Throws a JournalError `corrupt` where that is not possible. */
   get message(): MessageParam {
-    if (!this.#message) {
-      this.#message = this.#parse();
-      this.#content = null;
-    }
-    return this.#message;
-  }
-
-  /** Takes the message from somebody who has parsed it. */
-  adopt(message: MessageParam): void {
-    if (this.#message) return;
-    this.#message = message;
-    this.#content = null;
+    return (this.#message ??= this.#parse());
   }
 
   /** About its size as JSON, in bytes. */
   get size(): number {
-    const content = this.#content;
-    if (!content) return 0;
-    if (!isCalls(content)) return content.to - content.from + REPLY.to + END.to;
+    if (this.#content) return HEADS.assistant.to + lengthOf(this.#content) + END.to;
     let size = RESULTS.to + RESULTS_END.to;
-    for (const { id, result } of content)
-      size +=
-        id.to - id.from + (result ? result.to - result.from : 0) + NEXT_RESULT.to + CONTENT.to + FAILED.to;
+    for (const { callId, content } of this.results)
+      size += NEXT_RESULT.to + callId.length + 2 + CONTENT.to + lengthOf(content) + FAILED.to;
     return size;
   }
 
   /** Its JSON, piece by piece. */
-  write(add: (piece: Slice) => void): void {
-    const content = this.#content;
-    if (!content) add(sliceOf(JSON.stringify(this.#message)));
-    else if (isCalls(content)) writeResults(content, add);
-    else {
-      add(this.role === 'user' ? INPUT : REPLY);
-      add(content);
-      add(END);
-    }
+  write(add: (piece: Slice | string) => void): void {
+    if (!this.#content) return writeResults(this.results, add);
+    add(HEADS[this.role]);
+    add(this.#content);
+    add(END);
   }
 
   #parse(): MessageParam {
     const pieces: string[] = [];
-    this.write((piece) => pieces.push(sliceText(piece)));
+    this.write((piece) => pieces.push(typeof piece === 'string' ? piece : sliceText(piece)));
     try {
       return JSON.parse(pieces.join('')) as MessageParam;
     } catch (cause) {
-      const message = `A record of ${this.#where} is whole, but its content is no JSON.`;
-      throw new JournalError('corrupt', message, { cause });
+      throw new JournalError('corrupt', 'A record is whole, but its content is no JSON.', { cause });
     }
   }
 }
 
-function writeResults(calls: readonly KeptCall[], add: (piece: Slice) => void): void {
+const NO_RESULTS: readonly KeptResult[] = [];
+
+function writeResults(results: readonly KeptResult[], add: (piece: Slice | string) => void): void {
   let opening = RESULTS;
-  for (const { id, result, failed } of calls) {
+  for (const { callId, content, failed } of results) {
     add(opening);
-    add(id);
+    add(JSON.stringify(callId));
     add(CONTENT);
-    if (result) add(result);
+    add(content);
     add(failed ? FAILED : END);
     opening = NEXT_RESULT;
   }
   add(RESULTS_END);
 }
 
-function isCalls(content: Slice | readonly KeptCall[]): content is readonly KeptCall[] {
-  return Array.isArray(content);
+function isSlice(content: Slice | readonly KeptResult[]): content is Slice {
+  return !Array.isArray(content);
+}
+
+function lengthOf({ from, to }: Slice): number {
+  return to - from;
+}
+
+/** Whether a message holds nothing that anybody would have to look for, so that it may be kept unparsed. */
+export function isPlain({ content }: MessageParam): boolean {
+  return typeof content === 'string' || content.every(isPlainBlock);
+}
+
+const PLAIN: ReadonlySet<string> = new Set(['text', 'thinking', 'redacted_thinking', 'tool_use']);
+
+function isPlainBlock(block: ContentBlockParam): boolean {
+  if ('cache_control' in block && block.cache_control) return false;
+  if (block.type !== 'tool_result') return PLAIN.has(block.type);
+  const { content } = block;
+  return !Array.isArray(content) || content.every((part) => part.type === 'text' && !part.cache_control);
 }

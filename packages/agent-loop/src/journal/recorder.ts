@@ -18,6 +18,8 @@ interface Recording {
   readonly tell: (event: AgentEvent) => void;
   /** Called with every entry once it is kept, before anybody is told. */
   readonly fold: (entry: Entry) => void;
+  /** Called while nothing is being written, with the last entry that was. */
+  readonly rest?: (last: Entry) => void;
 }
 
 interface Waiting {
@@ -115,6 +117,8 @@ export class Recorder {
       this.#to.tell(entry);
       resolve();
     }
+    const last = batch.at(-1);
+    if (last) this.#to.rest?.(last.entry);
   }
 
   #fail(batch: readonly Waiting[], cause: unknown): void {

@@ -1,26 +1,19 @@
-import { ChildRecords } from '../children/child-records.ts';
+import { ChildRecords, type SavedChildren } from '../children/child-records.ts';
 import type { MessageParam, RequestParams, ToolUseBlock } from '../api.ts';
-import { CacheLog } from '../cache/cache-log.ts';
+import { CacheLog, type SavedCacheLog } from '../cache/cache-log.ts';
 import { type CacheMarks, markedMessages, NO_MARKS, withMarks } from '../cache/cache-marks.ts';
-import type {
-  ApprovalEvent,
-  ApprovalRequestEvent,
-  Entry,
-  ForkEvent,
-  ReplyEvent,
-  RequestEvent,
-  RunEndEvent,
-  SettingsEvent,
-  ToolStartEvent,
-} from './events.ts';
-import type { AnyMessage, KeptCall } from './kept-message.ts';
-import { RequestBody } from '../request/request-body.ts';
-import type { Outcome, Step } from '../loop/result.ts';
+import { type CallRecord, CallRecords, type SavedCalls } from './call-records.ts';
+import type { Checkpoint, KeptCheckpoint } from './checkpoint.ts';
+import type { Entry, ForkEvent, RunEndEvent, SettingsEvent } from './events.ts';
+import type { AnyMessage } from './kept-message.ts';
 import { compactingAt } from '../money/compaction-plan.ts';
-import { RunSpend } from '../money/run-spend.ts';
-import { ScriptState } from '../team/script-state.ts';
-import { Tally } from '../money/tally.ts';
-import { callsOf, Transcript } from './transcript.ts';
+import { RequestBody } from '../request/request-body.ts';
+import { RunRecord, type SavedRun } from './run-record.ts';
+import { RunSpend, type SavedRunSpend } from '../money/run-spend.ts';
+import { Restoring, Saving } from './saved-state.ts';
+import { type SavedScript, ScriptState } from '../team/script-state.ts';
+import { type SavedTally, Tally } from '../money/tally.ts';
+import { type SavedTranscript, Transcript } from './transcript.ts';
 
 /** One request to the model. */
 export interface ModelRequest {
@@ -37,47 +30,30 @@ export interface ModelRequest {
 /** What one request may have otherwise than the others of its run. */
 export type RequestChanges = Partial<Pick<RequestParams, 'max_tokens' | 'tool_choice'>>;
 
-/** What the journal knows of a call that has not ended. */
-export interface CallRecord {
-  /** Its latest start, where it was started. */
-  readonly started: ToolStartEvent | undefined;
-  readonly asked: ApprovalRequestEvent | undefined;
-  /** The first decision on it since its latest start. */
-  readonly decided: ApprovalEvent | undefined;
-  /** The decision that its latest start carried out. */
-  readonly used: ApprovalEvent | undefined;
-}
-
 /** Of sessions that have none. Nothing is ever folded into them. */
 const NO_CHILDREN = new ChildRecords();
 const NO_SCRIPTS = new ScriptState();
-const NOTHING: CallRecord = { started: undefined, asked: undefined, decided: undefined, used: undefined };
 
-/** How many steps are always known at once. */
-export const LATEST_STEPS = 32;
+/** Of what a checkpoint's text means. A reader leaves alone what it does not know, and folds the entries. */
+const CHECKPOINT_VERSION = 1;
 
-/** The latest run of a session. */
-export interface RunRecord {
-  readonly runId: string;
-  readonly tally: Tally;
-  /** Whether it began with an input, rather than going on where another had ended. */
-  hasInput: boolean;
-  /** Whether it has had a whole reply. */
-  answered: boolean;
-  /** How it ended, or null while it has not: it goes on, or was interrupted. */
-  ended: Outcome | 'failed' | null;
-  /** Its last entry, where it has ended. */
-  end: RunEndEvent | null;
-  /** The request whose reply has not come, where there is one. */
-  inFlight: RequestEvent | null;
-  /** The reply that no request has followed yet. */
-  unanswered: ReplyEvent | null;
-  /** What it has used, as limits count it. */
-  readonly spend: RunSpend;
-  /** Whether the model was asked to finish, because a budget is used up. */
-  closing: boolean;
-  /** Whether the compaction in its last reply is recorded. */
-  compacted: boolean;
+/** A state as a checkpoint has it. */
+interface SavedState {
+  readonly version: number;
+  readonly transcript: SavedTranscript;
+  readonly total: SavedTally;
+  readonly spend: SavedRunSpend;
+  readonly run: SavedRun | null;
+  readonly prefix: SessionState['prefix'];
+  readonly compactAt: number | null;
+  readonly settings: (Omit<SettingsEvent, 'params'> & { readonly params: number | null }) | null;
+  readonly calls: SavedCalls;
+  readonly children: SavedChildren | null;
+  readonly scripts: readonly SavedScript[] | null;
+  readonly cache: SavedCacheLog;
+  readonly paused: boolean;
+  /** What the parts name by number. */
+  readonly params: readonly RequestParams[];
 }
 
 /**
@@ -85,10 +61,10 @@ export interface RunRecord {
  */
 export class SessionState {
   readonly transcript: Transcript;
-  #total = new Tally();
-  #spend = new RunSpend();
-  /** All entries, where some were not applied to these two: those there were, and those that came since. */
-  #behind: { readonly before: () => Iterable<Entry>; readonly since: Entry[] } | null = null;
+  /** Usage and steps of all runs, without those a fork has taken over from its parent. */
+  total = new Tally();
+  /** What they have used, as limits count it. */
+  spend = new RunSpend();
   run: RunRecord | null = null;
   /** Of the first entry, or of the latest change. */
   prefix: { readonly model: string; readonly fingerprint: string } | null = null;
@@ -96,12 +72,10 @@ export class SessionState {
   compactAt: number | null = null;
   /** What every request holds beside its messages, as last kept. */
   settings: SettingsEvent | null = null;
-  readonly #calls = new Map<string, CallRecord>();
+  readonly #calls = new CallRecords();
   // Most runs have none of these, and there may be thousands of runs: each is made with its first entry.
   #children: ChildRecords | undefined;
   #scripts: ScriptState | undefined;
-  /** Every call that was ever decided on, so that a late second answer is known for one. */
-  #everDecided: Set<string> | undefined;
   /** What the journal tells of its prompt cache. */
   readonly cache = new CacheLog();
   #body: RequestBody | undefined;
@@ -109,6 +83,7 @@ export class SessionState {
     | { readonly params: RequestParams; readonly key: string; readonly fields: RequestParams }
     | undefined;
   #paused = false;
+  #length = 0;
 
   constructor() {
     this.transcript = new Transcript({
@@ -120,77 +95,35 @@ export class SessionState {
         this.#body = undefined;
         this.cache.rewrite(this.transcript.messages);
       },
-      // Whoever looks at messages mostly looks at more: all of it in one go takes less than one after the other.
-      parsing: () => this.#catchUp(),
     });
   }
 
-  /** Usage and steps of all runs, without those a fork has taken over from its parent. */
-  get total(): Tally {
-    this.#catchUp();
-    return this.#total;
+  /** The state that a checkpoint has; null where its text means something else to this version. */
+  static restore(kept: KeptCheckpoint): SessionState | null {
+    const saved = JSON.parse(kept.state) as SavedState;
+    if (saved.version !== CHECKPOINT_VERSION) return null;
+    const from = new Restoring(kept, saved.params);
+    const state = new SessionState();
+    const { prefix, compactAt, settings, children, scripts, run, paused } = saved;
+    state.transcript.restore(saved.transcript, from);
+    state.total = Tally.restore(saved.total, from);
+    state.spend = RunSpend.restore(saved.spend);
+    state.run = run && RunRecord.restore(run, from);
+    state.settings = settings && { ...settings, params: from.params(settings.params) as RequestParams };
+    state.#calls.restore(saved.calls);
+    state.#children = children ? ChildRecords.restore(children) : undefined;
+    state.#scripts = scripts ? ScriptState.restore(scripts, from) : undefined;
+    state.cache.restore(saved.cache, from);
+    state.prefix = prefix;
+    state.compactAt = compactAt;
+    state.#paused = paused;
+    state.#length = kept.seq;
+    return state;
   }
 
-  /** What they have used, as limits count it. */
-  get spend(): RunSpend {
-    this.#catchUp();
-    return this.#spend;
-  }
-
-  /** The latest steps, as many as are known without looking at what was not applied. */
-  get latestSteps(): readonly Step[] {
-    return this.#total.steps.slice(-LATEST_STEPS);
-  }
-
-  /** The entries so far are not all applied to what the session has used: `entries` are all of them, should anybody ask. */
-  defer(entries: () => Iterable<Entry>): void {
-    this.#behind = { before: entries, since: [] };
-  }
-
-  #catchUp(): void {
-    if (!this.#behind) return;
-    const { before, since } = this.#behind;
-    const whole = new SessionState();
-    for (const entry of before()) whole.apply(entry);
-    for (const entry of since) whole.apply(entry);
-    this.transcript.adopt(whole.transcript);
-    this.#total = whole.total;
-    this.#spend = whole.spend;
-    this.#behind = null;
-  }
-
-  /** After entries that were not parsed: parses what those that follow are about, and `early` results of calls that are to come. */
-  release(early: Iterable<KeptCall>): void {
-    this.transcript.parseOpen(early);
-    const { places } = this.cache;
-    const unsent = this.transcript.latest(places.passedBy);
-    places.recount(unsent);
-    const reply = unsent.findLast(({ role }) => role === 'assistant');
-    if (reply) this.#total.note(callsOf(reply).map(({ name }) => name));
-  }
-
-  /** A run began, in an entry that is not parsed. */
-  keepStart(runId: string): void {
-    this.run = this.#newRun(runId);
-  }
-
-  /** Its input. */
-  keepInput(): void {
-    if (this.run) this.run.hasInput = true;
-    this.#calls.clear();
-  }
-
-  /** A request of the turn was sent. Time in epoch milliseconds. */
-  keepRequest(turn: number, at: number): void {
-    this.#calls.clear();
-    this.transcript.keepRequest();
-    this.cache.passed(turn, at);
-  }
-
-  /** Its reply, which pauses nothing. */
-  keepReply(): void {
-    if (this.run) this.run.answered = true;
-    this.#paused = false;
+  /** How many entries it was folded from. */
+  get length(): number {
+    return this.#length;
   }
 
   /** The runs it has started. */
@@ -254,12 +187,12 @@ export class SessionState {
 
   /** What is known of a call of the last reply. */
   callOf(block: ToolUseBlock): CallRecord {
-    return this.#known(block.id);
+    return this.#calls.of(block.id);
   }
 
   /** Whether a decision on this call was ever kept. */
   wasDecided(callId: string): boolean {
-    return this.#everDecided?.has(callId) ?? false;
+    return this.#calls.wasDecided(callId);
   }
 
   /**
@@ -272,11 +205,15 @@ export class SessionState {
 
   /** Folds one entry. */
   apply(entry: Entry): void {
+    this.#length = entry.seq + 1;
+    // An input that is refused before any reply came would have every later request refused too.
+    if (entry.type === 'run-end' && this.run?.hasInput && !this.run.answered && isRefused(entry))
+      this.transcript.withdraw();
     this.transcript.apply(entry);
     this.cache.apply(entry);
-    this.#behind?.since.push(entry);
-    const step = this.#total.apply(entry);
-    this.#spend.apply(entry);
+    this.#calls.apply(entry);
+    const step = this.total.apply(entry);
+    this.spend.apply(entry);
     if (entry.type === 'child-start') this.#children ??= new ChildRecords();
     this.#children?.apply(entry);
     if (entry.type === 'script-start') this.#scripts ??= new ScriptState();
@@ -286,10 +223,18 @@ export class SessionState {
       this.run?.tally.apply(entry, step);
       this.run?.spend.apply(entry);
     }
+    this.#applySettings(entry);
+    if (entry.type === 'run-start' && this.run?.runId !== entry.runId) this.run = this.#newRun(entry.runId);
+    else if (entry.type === 'fork') this.#fork(entry);
+    else this.run?.apply(entry);
+    if (entry.type === 'reply') this.#paused = isPause(entry.message.stop_reason);
+  }
+
+  #applySettings(entry: Entry): void {
     switch (entry.type) {
       case 'session-start':
       case 'prefix-change':
-        this.prefix = entry;
+        this.prefix = { model: entry.model, fingerprint: entry.fingerprint };
         // What was decided for another model, or another prompt, is decided anew.
         this.compactAt = null;
         break;
@@ -304,90 +249,36 @@ export class SessionState {
       case 'settings':
         this.settings = entry;
         break;
-      case 'fork':
-        this.#fork(entry);
-        break;
-      case 'run-start':
-        if (this.run?.runId === entry.runId) {
-          this.run.ended = null;
-          this.run.end = null;
-        } else this.run = this.#newRun(entry.runId);
-        break;
-      case 'run-end':
-        // An input that is refused before any reply came would have every later request refused too.
-        if (this.run?.hasInput && !this.run.answered && isRefused(entry)) this.transcript.withdraw();
-        if (this.run) this.run.ended = entry.outcome;
-        if (this.run) this.run.end = entry;
-        break;
-      case 'input':
-        if (this.run) this.run.unanswered = null;
-        if (this.run) this.run.hasInput = true;
-        if (this.run) this.run.closing ||= entry.source === 'budget';
-        this.#calls.clear();
-        break;
-      case 'request':
-        if (this.run) this.run.inFlight = entry;
-        if (this.run) this.run.unanswered = null;
-        this.#calls.clear();
-        break;
-      case 'reply':
-        if (this.run) this.run.inFlight = null;
-        if (this.run) this.run.unanswered = entry;
-        if (this.run) this.run.answered = true;
-        if (this.run) this.run.compacted = false;
-        this.#paused = isPause(entry.message.stop_reason);
-        break;
-      case 'reply-lost':
-        if (this.run) this.run.inFlight = null;
-        break;
-      case 'tool-start':
-        this.#start(entry);
-        break;
-      case 'approval-request':
-        this.#calls.set(entry.callId, { ...this.#known(entry.callId), asked: entry });
-        break;
-      case 'approval': {
-        // Kept in the session of the child whose call it is, and noted here.
-        if (entry.session !== undefined) break;
-        const known = this.#known(entry.callId);
-        if (!known.decided) this.#calls.set(entry.callId, { ...known, decided: entry });
-        (this.#everDecided ??= new Set()).add(entry.callId);
-        break;
-      }
-      case 'compaction':
-        if (this.run) this.run.compacted = true;
-        break;
-      case 'tool-end':
-        this.#calls.delete(entry.callId);
-        break;
       default:
     }
   }
 
-  #newRun(runId: string): RunRecord {
-    return {
-      runId,
-      tally: this.#total.next(),
-      hasInput: false,
-      answered: false,
-      ended: null,
-      end: null,
-      inFlight: null,
-      unanswered: null,
-      spend: this.#spend.next(),
-      closing: false,
-      compacted: false,
+  /** What it has folded, for whoever opens its journal next. */
+  checkpoint(): Checkpoint {
+    const saving = new Saving();
+    const { prefix, compactAt, settings } = this;
+    const saved: SavedState = {
+      version: CHECKPOINT_VERSION,
+      transcript: this.transcript.save(saving),
+      total: this.total.save(saving),
+      spend: this.spend.save(),
+      run: this.run?.save(saving) ?? null,
+      prefix,
+      compactAt,
+      settings: settings && { ...settings, params: saving.ofParams(settings.params) },
+      calls: this.#calls.save(),
+      children: this.#children?.save() ?? null,
+      scripts: this.#scripts?.save(saving) ?? null,
+      cache: this.cache.save(saving),
+      paused: this.#paused,
+      params: saving.params,
     };
+    const { contents, stepsText: steps } = saving;
+    return { seq: this.#length, state: JSON.stringify(saved), steps, contents };
   }
 
-  #known(callId: string): CallRecord {
-    return this.#calls.get(callId) ?? NOTHING;
-  }
-
-  #start(entry: ToolStartEvent): void {
-    const known = this.#known(entry.callId);
-    const used = known.decided ?? known.used;
-    this.#calls.set(entry.callId, { ...known, started: entry, decided: undefined, used });
+  #newRun(runId: string): RunRecord {
+    return new RunRecord(runId, this.total.next(), this.spend.next());
   }
 
   /**
@@ -395,18 +286,9 @@ export class SessionState {
    * that were started already. What the parent used, or has under way, is the parent's.
    */
   #fork({ runId }: ForkEvent): void {
-    this.#total = this.#total.next();
-    this.#spend = this.#spend.next();
-    if (!this.run) return;
-    this.run = {
-      ...this.run,
-      runId,
-      tally: this.#total.next(),
-      hasInput: false,
-      answered: false,
-      inFlight: null,
-      spend: this.#spend.next(),
-    };
+    this.total = this.total.next();
+    this.spend = this.spend.next();
+    this.run = this.run?.forked(runId, this.total.next(), this.spend.next()) ?? null;
   }
 }
 

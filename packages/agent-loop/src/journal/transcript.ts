@@ -1,27 +1,28 @@
 import type { ContentBlockParam, Message, MessageParam, ToolUseBlock } from '../api.ts';
-import type { Entry, ToolEndEvent } from './events.ts';
-import {
-  type AnyMessage,
-  type KeptCall,
-  KeptMessage,
-  messageOf,
-  type Slice,
-  sliceText,
-} from './kept-message.ts';
+import type { Entry, ReplyEvent, ToolEndEvent } from './events.ts';
+import { type AnyMessage, messageOf, sliceText } from './kept-message.ts';
+import { MessageList, type SavedMessage, type Source } from './message-list.ts';
+import type { Restoring, Saving } from './saved-state.ts';
 import { isThinking, sendable, settleLastTurn } from './sendable.ts';
 
 type ResultParam = Extract<ContentBlockParam, { type: 'tool_result' }>;
-
-const NO_CALLS: readonly KeptCall[] = [];
+type CallEnd = Pick<ToolEndEvent, 'outcome' | 'content' | 'seq'>;
 
 /** Who follows a transcript. */
 export interface TranscriptReader {
   /** A message joined at the end. */
-  append(message: AnyMessage): void;
+  append(message: MessageParam): void;
   /** The last turn was changed: read everything again. */
   rewrite(): void;
-  /** All messages are about to be parsed. */
-  parsing(): void;
+}
+
+/** A transcript as a checkpoint has it. */
+export interface SavedTranscript {
+  readonly messages: readonly SavedMessage[];
+  /** Whether calls of the last reply are open. */
+  readonly open: boolean;
+  readonly ended: readonly (readonly [callId: string, outcome: ToolEndEvent['outcome'], seq: number])[];
+  readonly container: Message['container'];
 }
 
 /**
@@ -32,16 +33,12 @@ export interface TranscriptReader {
  * See https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls
  */
 export class Transcript {
-  readonly #messages: AnyMessage[] = [];
-  /** How many of them have not been parsed, at most. */
-  #unread = 0;
+  readonly #list = new MessageList();
   readonly #reader: TranscriptReader | undefined;
   #open: ToolUseBlock[] = [];
-  #container: { readonly id: string; readonly expires_at?: string } | null = null;
+  #container: Message['container'] = null;
   /** Ends of calls of the reply that is being asked for; those of `read` tools may come before the reply. */
-  readonly #ended = new Map<string, Pick<ToolEndEvent, 'outcome' | 'content'>>();
-  /** The calls of a last reply that nobody has parsed. */
-  #keptCalls: readonly KeptCall[] = NO_CALLS;
+  readonly #ended = new Map<string, CallEnd>();
 
   constructor(reader?: TranscriptReader) {
     this.#reader = reader;
@@ -49,50 +46,22 @@ export class Transcript {
 
   /** The messages so far. The last reply's calls may still be open. Parses them all. */
   get messages(): readonly MessageParam[] {
-    this.#parseAll();
-    return this.#messages as readonly MessageParam[];
-  }
-
-  #parseAll(): void {
-    if (this.#unread === 0) return;
-    this.#reader?.parsing();
-    this.#parseFrom(0);
-    this.#unread = 0;
-  }
-
-  /** Takes the messages of another transcript of the same journal, which has parsed them. */
-  adopt({ messages }: Transcript): void {
-    if (messages.length !== this.#messages.length) return;
-    for (const [index, message] of messages.entries()) {
-      const own = this.#messages[index];
-      if (!(own instanceof KeptMessage)) continue;
-      own.adopt(message);
-      this.#messages[index] = own.message;
-    }
-    this.#unread = 0;
+    return this.#list.parsed;
   }
 
   /** The same, as far as they are parsed. */
   get all(): readonly AnyMessage[] {
-    return this.#messages;
+    return this.#list.all;
   }
 
   /** How many there are. */
   get length(): number {
-    return this.#messages.length;
+    return this.#list.length;
   }
 
   /** Whose message is the last; undefined where there is none. */
   get lastRole(): MessageParam['role'] | undefined {
-    return this.#messages.at(-1)?.role;
-  }
-
-  /** Parses the messages from there on. */
-  #parseFrom(from: number): void {
-    for (let index = from; index < this.#messages.length; index += 1) {
-      const message = this.#messages[index];
-      if (message instanceof KeptMessage) this.#messages[index] = message.message;
-    }
+    return this.#list.lastRole;
   }
 
   /** The calls of the last reply that have not ended. */
@@ -108,24 +77,24 @@ export class Transcript {
 
   /** Starts from messages that exist already. Calls they leave unanswered are answered, so that they can be continued. */
   seed(messages: readonly MessageParam[]): void {
-    for (const message of messages) this.#push(message);
+    for (const message of messages) this.#push(message, null);
     const last = messages.at(-1);
     if (last?.role !== 'assistant') return;
     this.#open = callsOf(last);
     this.#closeOpenCalls();
   }
 
-  /** Adds a user message. What is still open before it is closed first. */
-  continueWith(content: string | readonly ContentBlockParam[]): void {
+  /** Adds a user message: the content of entry `seq`, where it is one. What is still open before it is closed first. */
+  continueWith(content: string | readonly ContentBlockParam[], seq: number | null = null): void {
     this.#closeOpenCalls();
     this.#settleLastTurn();
-    this.#push({ role: 'user', content: content as string | ContentBlockParam[] });
+    this.#push({ role: 'user', content: content as string | ContentBlockParam[] }, seq);
   }
 
   /** Takes back the last user message, which the API has refused: with it nothing could ever be sent again. */
   withdraw(): void {
     if (this.lastRole !== 'user') return;
-    this.#messages.pop();
+    this.#list.replace(this.#list.length - 1, []);
     this.#reader?.rewrite();
   }
 
@@ -133,15 +102,14 @@ export class Transcript {
   apply(entry: Entry): void {
     switch (entry.type) {
       case 'input':
-        this.continueWith(entry.content);
+        this.continueWith(entry.content, entry.seq);
         break;
       case 'reply':
-        this.#applyReply(entry.message, entry.brokenCalls);
+        this.#applyReply(entry);
         break;
       case 'tool-end':
         this.#ended.set(entry.callId, entry);
-        if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id)))
-          this.#closeOpenCalls();
+        this.#closeIfAllEnded();
         break;
       case 'request':
         this.#ended.clear();
@@ -174,101 +142,65 @@ export class Transcript {
 
   /** The messages as the API would accept them now: open calls are answered with what is known of them. */
   closed(): readonly MessageParam[] {
-    return this.closing()();
+    const { messages } = this;
+    return this.#open.length === 0 ? [...messages] : [...messages, this.#results()];
   }
 
   /** The same, for whoever may not look at them: parses what is not parsed when it is called. */
   closing(): () => readonly MessageParam[] {
-    const messages = this.#open.length === 0 ? [...this.#messages] : [...this.#messages, this.#results()];
+    const messages = this.#open.length === 0 ? [...this.all] : [...this.all, this.#results()];
     let parsed: readonly MessageParam[] | undefined;
-    return () => {
-      this.#parseAll();
-      return (parsed ??= messages.map(messageOf));
+    return () => (parsed ??= messages.map(messageOf));
+  }
+
+  /** For a checkpoint. */
+  save(saving: Saving): SavedTranscript {
+    const ended = [...this.#ended].map(([callId, { outcome, seq }]) => {
+      saving.contents.push(seq);
+      return [callId, outcome, seq] as const;
+    });
+    return {
+      messages: this.#list.save(saving),
+      open: this.#open.length > 0,
+      ended,
+      container: this.#container,
     };
   }
 
-  /** A reply joined that nobody has parsed. `calls` are its tool calls, of which some may have their results. */
-  keepReply(content: Slice, calls: readonly KeptCall[], where: string): void {
-    this.#push(new KeptMessage('assistant', content, where));
-    this.#keptCalls = calls;
-    this.keepResults(where);
+  /** What a checkpoint has. */
+  restore({ messages, open, ended, container }: SavedTranscript, from: Restoring): void {
+    this.#list.restore(messages, from);
+    if (open) this.#open = this.#list.from(this.length - 1).flatMap(callsOf);
+    for (const [callId, outcome, seq] of ended) {
+      const content = JSON.parse(sliceText(from.content(seq))) as ToolEndEvent['content'];
+      this.#ended.set(callId, { outcome, content, seq });
+    }
+    this.#container = container;
   }
 
-  /** Adds the results of the last reply, if it has them all. */
-  keepResults(where: string): void {
-    if (this.#keptCalls.length === 0) return;
-    for (const { result } of this.#keptCalls) if (!result) return;
-    this.#push(new KeptMessage('user', this.#keptCalls, where));
-    this.#keptCalls = NO_CALLS;
-  }
-
-  /** The call with this id, as JSON, of the last reply, where nobody has parsed it. */
-  keptCall(id: string): KeptCall | undefined {
-    return this.#keptCalls.find((call) => sliceText(call.id) === id);
-  }
-
-  /** An input joined that nobody has parsed. */
-  keepInput(content: Slice, where: string): void {
-    this.parseOpen();
-    this.#closeOpenCalls();
-    this.#settleLastTurn();
-    this.#push(new KeptMessage('user', content, where));
-  }
-
-  /** A request was sent. */
-  keepRequest(): void {
-    this.#ended.clear();
-  }
-
-  /** Whether the last reply was parsed and has open calls. */
-  get hasOpenCalls(): boolean {
-    return this.#open.length > 0;
-  }
-
-  /** Parses what is open, so that entries can be applied, and `early` results of calls that are to come. */
-  parseOpen(early: Iterable<KeptCall> = []): void {
-    for (const call of [...this.#keptCalls, ...early]) this.#parseEnd(call);
-    if (this.#keptCalls.length === 0) return;
-    this.#open = this.latest(1).flatMap(callsOf);
-    this.#keptCalls = NO_CALLS;
-  }
-
-  #parseEnd({ id, result, failed }: KeptCall): void {
-    if (!result) return;
-    const content = JSON.parse(sliceText(result)) as ToolEndEvent['content'];
-    this.#ended.set(JSON.parse(sliceText(id)) as string, { outcome: failed ? 'error' : 'ok', content });
-  }
-
-  /** The last so many messages, parsed. */
-  latest(count: number): readonly MessageParam[] {
-    const from = Math.max(this.#messages.length - count, 0);
-    this.#parseFrom(from);
-    return this.#messages.slice(from) as MessageParam[];
-  }
-
-  #applyReply(message: Message, brokenCalls: readonly string[]): void {
+  #applyReply({ message, brokenCalls, seq }: ReplyEvent): void {
     if (message.stop_reason === 'refusal') return;
     this.#container = message.container ?? this.#container;
     const content = sendable(message, new Set(brokenCalls));
     if (content.length === 0) return;
-    this.#push({ role: 'assistant', content });
+    this.#push({ role: 'assistant', content }, content === message.content ? seq : null);
     this.#open = callsOf({ role: 'assistant', content });
+    this.#closeIfAllEnded();
+  }
+
+  #closeIfAllEnded(): void {
     if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id))) this.#closeOpenCalls();
   }
 
   /** Thinking is signed over model, system prompt and tools: with other ones it can not be sent again. */
   #dropThinking(): void {
-    const before = this.#messages.splice(0);
-    for (const { role, content } of before.map(messageOf)) {
-      const kept = typeof content === 'string' ? content : content.filter((block) => !isThinking(block));
-      if (kept.length > 0) this.#messages.push({ role, content: kept } as MessageParam);
-    }
+    this.#list.replace(0, this.messages.flatMap(withoutThinking));
     this.#reader?.rewrite();
   }
 
   #closeOpenCalls(): void {
     if (this.#open.length === 0) return;
-    this.#push(this.#results());
+    this.#push(this.#results(), this.#sourceOfResults());
     this.#open = [];
   }
 
@@ -276,38 +208,51 @@ export class Transcript {
     return { role: 'user', content: this.#open.map((call) => resultOf(call, this.#ended.get(call.id))) };
   }
 
+  /** Results that say more than what their calls came to are not told by the entries alone. */
+  #sourceOfResults(): Source {
+    const ends = this.#open.map((call) =>
+      toolsetOf(call) === undefined ? this.#ended.get(call.id) : undefined,
+    );
+    return ends.every((end) => end !== undefined) ? ends.map(({ seq }) => seq) : null;
+  }
+
   /** Nothing of the server's may be open where a user message follows. A turn of nothing else gives way to the one before. */
   #settleLastTurn(): void {
     for (;;) {
       const from = this.#lastTurn();
-      // What is kept unparsed has no calls of the server's in it.
-      if (this.#messages.slice(from).every((message) => message instanceof KeptMessage)) return;
-      this.#parseFrom(from);
-      const tail = settleLastTurn(this.#messages.slice(from) as MessageParam[]);
+      const tail = settleLastTurn(this.#list.from(from));
       if (!tail) return;
-      this.#messages.splice(from + tail.from, Infinity, ...tail.settled);
+      this.#list.replace(from + tail.from, tail.settled);
       this.#reader?.rewrite();
     }
   }
 
   /** Where the last turn of the model begins. */
   #lastTurn(): number {
-    let from = this.#messages.findLastIndex(({ role }) => role === 'assistant');
-    while (this.#messages[from - 1]?.role === 'assistant') from -= 1;
+    const { all } = this;
+    let from = all.findLastIndex(({ role }) => role === 'assistant');
+    while (all[from - 1]?.role === 'assistant') from -= 1;
     return Math.max(from, 0);
   }
 
-  #push(message: AnyMessage): void {
-    if (message instanceof KeptMessage) this.#unread += 1;
-    this.#messages.push(message);
+  #push(message: MessageParam, source: Source): void {
+    this.#list.push(message, source);
     this.#reader?.append(message);
   }
 }
 
 /** The tool calls of a message. */
-export function callsOf({ content }: MessageParam): ToolUseBlock[] {
+function callsOf({ content }: MessageParam): ToolUseBlock[] {
   if (typeof content === 'string') return [];
   return content.filter((block) => block.type === 'tool_use') as ToolUseBlock[];
+}
+
+function withoutThinking(message: MessageParam): MessageParam[] {
+  const { role, content } = message;
+  if (typeof content === 'string') return [message];
+  const kept = content.filter((block) => !isThinking(block));
+  if (kept.length === content.length) return [message];
+  return kept.length > 0 ? [{ role, content: kept } as MessageParam] : [];
 }
 
 function resultOf(
@@ -320,6 +265,10 @@ function resultOf(
     content: end?.content ?? 'This call has no result: the run ended before it was carried out or decided.',
   };
   if (end?.outcome !== 'ok') result.is_error = true;
-  const toolset = (call as { toolset_name?: string }).toolset_name;
+  const toolset = toolsetOf(call);
   return toolset === undefined ? result : { ...result, toolset_name: toolset };
+}
+
+function toolsetOf(call: ToolUseBlock): string | undefined {
+  return (call as { toolset_name?: string }).toolset_name;
 }

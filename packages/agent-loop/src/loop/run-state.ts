@@ -15,6 +15,7 @@ import type { Lineage } from '../children/lineage.ts';
 import type { RunLogger } from '../agent/logger.ts';
 import type { Parent } from '../children/parent.ts';
 import { type Permissions, permissionsOf } from '../children/permissions.ts';
+import { checkpointIfDue } from '../session/fold-session.ts';
 import { Recorder } from '../journal/recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from '../seams.ts';
@@ -115,6 +116,10 @@ export class RunState implements Parent {
         this.#caching.observe(entry);
         if (entry.type === 'approval' && entry.session === undefined)
           this.#deciders?.get(entry.callId)?.(entry);
+      },
+      rest: ({ type }) => {
+        // Now the run waits for the model, or is over: nobody waits for a checkpoint.
+        if (type === 'request' || type === 'run-end') void checkpointIfDue(journal, state, () => logger);
       },
     });
   }

@@ -46,3 +46,16 @@ export function share(amount: Amount, weights: readonly number[]): Amount[] {
   // What does not divide goes to the first, by whom it is told from the others alone.
   return parts.map((part, index) => part * PICO + (index === 0 ? amount - given * PICO : 0n));
 }
+
+/** An amount as JSON can hold it: the number of attodollars in digits. */
+export type SavedAmount = string | null;
+
+/** An amount that may be unknown, for JSON. */
+export function savedAmount(amount: Amount | null): SavedAmount {
+  return amount === null ? null : String(amount);
+}
+
+/** The amount that `savedAmount` has saved. */
+export function restoredAmount(saved: SavedAmount): Amount | null {
+  return saved === null ? null : BigInt(saved);
+}

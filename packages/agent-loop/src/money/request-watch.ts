@@ -81,7 +81,7 @@ function warn(run: RunState, known: Warned, turn: number, looks: readonly (() =>
 function pricesOf({ state, spec }: RunState): number[] {
   let prices = earlier.get(state);
   if (!prices) {
-    const own = state.latestSteps.filter(({ agent, lost }) => agent === spec.name && !lost);
+    const own = state.total.latestSteps.filter(({ agent, lost }) => agent === spec.name && !lost);
     prices = own.flatMap(({ usd }) => usd ?? []).toSorted((one, other) => one - other);
     earlier.set(state, prices);
   }

@@ -1,4 +1,4 @@
-import { type Amount, fromUsd, toUsd } from './amount.ts';
+import { type Amount, fromUsd, restoredAmount, type SavedAmount, savedAmount, toUsd } from './amount.ts';
 import type { Message } from '../api.ts';
 import { NOTHING, plus, type Spend } from './budget-book.ts';
 import type { ChildEndEvent, Entry, ReplyEvent, RequestEvent } from '../journal/events.ts';
@@ -15,6 +15,17 @@ export interface LastRequest {
   /** Whether it cost nothing: the server answered with an error. */
   readonly unbilled: boolean;
   readonly over: boolean;
+}
+
+type SavedSpend = readonly [amount: SavedAmount, tokens: number];
+
+/** What was used, as a checkpoint has it. */
+export interface SavedRunSpend {
+  readonly spent: SavedSpend;
+  readonly lost: SavedSpend;
+  readonly last: (Omit<LastRequest, 'used'> & { readonly used: SavedSpend | null }) | null;
+  readonly budgeted: boolean;
+  readonly children: readonly (readonly [session: string, spend: SavedSpend])[];
 }
 
 /**
@@ -63,6 +74,29 @@ export class RunSpend {
   /** For the next run of the same session: nothing yet, but children that go on are not counted again. */
   next(): RunSpend {
     return new RunSpend(this.#children);
+  }
+
+  /** What a checkpoint has. */
+  static restore({ spent, lost, last, budgeted, children }: SavedRunSpend): RunSpend {
+    const counted = new Map(children.map(([session, spend]) => [session, restoredSpend(spend)]));
+    const spend = new RunSpend(counted.size > 0 ? counted : undefined);
+    spend.#spent = restoredSpend(spent);
+    spend.#lost = restoredSpend(lost);
+    spend.#last = last && { ...last, used: last.used && restoredSpend(last.used) };
+    spend.#budgeted = budgeted;
+    return spend;
+  }
+
+  /** For a checkpoint. */
+  save(): SavedRunSpend {
+    const last = this.#last;
+    return {
+      spent: savedSpend(this.#spent),
+      lost: savedSpend(this.#lost),
+      last: last && { ...last, used: last.used && savedSpend(last.used) },
+      budgeted: this.#budgeted,
+      children: [...(this.#children ?? [])].map(([session, spend]) => [session, savedSpend(spend)]),
+    };
   }
 
   /** Folds one entry. */
@@ -135,6 +169,14 @@ function countedOf({ counted, steps, lostUsd }: ChildEndEvent): Spend {
     sum = plus(sum, { amount: amountOf(usd) ?? 0n, tokens });
   }
   return sum;
+}
+
+function savedSpend({ amount, tokens }: Spend): SavedSpend {
+  return [savedAmount(amount), tokens];
+}
+
+function restoredSpend([amount, tokens]: SavedSpend): Spend {
+  return { amount: restoredAmount(amount) ?? 0n, tokens };
 }
 
 function usedBy({ message, usd }: ReplyEvent): Spend | null {

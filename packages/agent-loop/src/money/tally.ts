@@ -1,14 +1,30 @@
-import type { Amount } from './amount.ts';
+import { type Amount, restoredAmount, type SavedAmount, savedAmount } from './amount.ts';
 import type { Message } from '../api.ts';
 import type { ChildEndEvent, Entry, ReplyEvent, ReplyLostEvent } from '../journal/events.ts';
 import { amountOf, costOf, usdOf } from './ledger.ts';
 import { passesOf, plus, type PricedUsage } from './pricing.ts';
 import type { Cost, CostPart, Step } from '../loop/result.ts';
+import type { Restoring, SavedSteps, Saving } from '../journal/saved-state.ts';
+import { StepList } from './step-list.ts';
 import { addUsage, emptyUsage, type Usage } from './usage.ts';
+
+/** A tally as a checkpoint has it. */
+export interface SavedTally {
+  readonly steps: SavedSteps;
+  readonly usage: Usage;
+  readonly turns: number;
+  readonly text: string;
+  readonly reply: Message | null;
+  readonly amount: SavedAmount;
+  readonly lost: SavedAmount;
+  readonly startedAt: number;
+  readonly reads: readonly string[];
+  readonly counted: readonly (readonly [session: string, steps: number, lost: SavedAmount])[];
+}
 
 /** Steps, usage, money and text of a run, folded from its entries. */
 export class Tally {
-  readonly steps: Step[] = [];
+  #steps = new StepList();
   readonly usage: Usage = emptyUsage();
   /** Model calls made: turns whose reply was lost for good count too. */
   turns = 0;
@@ -32,9 +48,51 @@ export class Tally {
     return next;
   }
 
-  /** Takes note of the tools that the last whole reply called, where it is not folded. */
-  note(tools: readonly string[]): void {
-    this.#reads = tools.toSorted();
+  /** The tally that a checkpoint has. */
+  static restore(saved: SavedTally, from: Restoring): Tally {
+    const tally = new Tally();
+    tally.#steps = new StepList(from.steps(saved.steps));
+    addUsage(tally.usage, saved.usage);
+    tally.turns = saved.turns;
+    tally.text = saved.text;
+    tally.reply = saved.reply;
+    tally.#amount = restoredAmount(saved.amount);
+    tally.#lost = restoredAmount(saved.lost);
+    tally.#startedAt = saved.startedAt;
+    tally.#reads = saved.reads;
+    for (const [session, steps, lost] of saved.counted)
+      (tally.#counted ??= new Map()).set(session, { steps, lost: restoredAmount(lost) });
+    return tally;
+  }
+
+  /** For a checkpoint. */
+  save(saving: Saving): SavedTally {
+    const { usage, turns, text, reply } = this;
+    const counted = [...(this.#counted ?? [])].map(
+      ([session, { steps, lost }]) => [session, steps, savedAmount(lost)] as const,
+    );
+    return {
+      steps: saving.steps(this.#steps),
+      usage,
+      turns,
+      text,
+      reply,
+      amount: savedAmount(this.#amount),
+      lost: savedAmount(this.#lost),
+      startedAt: this.#startedAt,
+      reads: this.#reads,
+      counted,
+    };
+  }
+
+  /** All steps, the latest last. */
+  get steps(): readonly Step[] {
+    return this.#steps.all;
+  }
+
+  /** The latest of them: some 30, or fewer. */
+  get latestSteps(): readonly Step[] {
+    return this.#steps.latest;
   }
 
   /** What the whole replies cost so far, in USD, or null where a price is not known. */
@@ -78,7 +136,7 @@ export class Tally {
   }
 
   #add(step: Step): Step {
-    this.steps.push(step);
+    this.#steps.push(step);
     addUsage(this.usage, step.usage);
     this.#amount = plus(this.#amount, amountOf(step.usd));
     return step;

@@ -1,5 +1,5 @@
 import type { MessageParam, RequestParams } from '../api.ts';
-import { type AnyMessage, KeptMessage, type Slice } from '../journal/kept-message.ts';
+import { type AnyMessage, KeptMessage, type Slice, sliceOf } from '../journal/kept-message.ts';
 import { forgetJson, jsonOf } from './json-cache.ts';
 
 const encoder = new TextEncoder();
@@ -7,7 +7,7 @@ const FIRST_CAPACITY = 1024;
 /** So much longer the fields before the messages may get before the messages have to move. */
 const ROOM = 192;
 const END = encoder.encode(']}');
-const COMMA = 44;
+const SEPARATOR = sliceOf(',');
 const FEW = 80;
 
 /**
@@ -68,12 +68,13 @@ export class RequestBody {
   }
 
   #copyIn(message: KeptMessage, isFirst: boolean): void {
-    this.#reserve(message.size + 1);
-    if (!isFirst) this.#buffer[this.#end++] = COMMA;
+    if (!isFirst) this.#add(SEPARATOR);
     message.write(this.#add);
   }
 
-  readonly #add = ({ bytes, from, to }: Slice): void => {
+  readonly #add = (piece: Slice | string): void => {
+    if (typeof piece === 'string') return this.#write(piece);
+    const { bytes, from, to } = piece;
     const length = to - from;
     this.#reserve(length);
     const buffer = this.#buffer;

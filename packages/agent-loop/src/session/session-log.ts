@@ -1,8 +1,9 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { Entry, NewEntry } from '../journal/events.ts';
 import { type Journal, type JournalDamage, JournalError } from '../journal/journal.ts';
-import { foldKept } from '../journal/kept-journal.ts';
 import { SessionState } from '../journal/session-state.ts';
+import { runLogger } from '../agent/logger.ts';
+import { checkpointIfDue, checkpointOf } from './fold-session.ts';
 
 /** The journal of a session and what it folds into: read once, then written to one append after the other. */
 export class SessionLog {
@@ -12,8 +13,6 @@ export class SessionLog {
   readonly #spec: AgentSpec;
   /** A store may look at a large content only when it is read: what it finds then counts as much. */
   #damageOnReading: JournalDamage | null = null;
-  /** How many entries came before damage. */
-  #readable = 0;
   /** The latest thing that was written outside a run: the next one, and the next run, come after it. */
   #written: Promise<unknown> = Promise.resolve();
 
@@ -34,7 +33,7 @@ export class SessionLog {
 
   /** How many entries there are, or can be read. */
   get length(): number {
-    return this.damage ? this.#readable : this.journal.length;
+    return this.damage ? this.#state.length : this.journal.length;
   }
 
   /** Resolves when nothing is being written outside a run. */
@@ -42,35 +41,28 @@ export class SessionLog {
     return this.#written.catch(() => {});
   }
 
-  /** Folds the journal. Damage ends it early: what comes before can be read. */
+  /** Folds the journal, from its checkpoint on. Damage ends it early: what comes before can be read. */
   async load(): Promise<void> {
-    if (!(await this.#loadKept())) await this.#loadAll();
-  }
-
-  /** Parses no more than the next request needs. False where that is not possible, for whatever reason. */
-  async #loadKept(): Promise<boolean> {
+    const { journal } = this;
+    const state = (await checkpointOf(journal)) ?? this.#state;
+    this.#state = state;
     try {
-      const texts = await this.journal.texts?.();
-      if (!texts) return false;
-      this.#state = foldKept(texts);
-      return true;
-    } catch {
-      // Reading entry by entry tells what is wrong, and what can be read before it.
-      return false;
-    }
-  }
-
-  async #loadAll(): Promise<void> {
-    try {
-      for await (const entry of this.journal.read()) {
-        this.state.apply(entry);
-        this.#readable += 1;
-      }
+      for await (const entry of journal.read(state.length)) state.apply(entry);
     } catch (error) {
       if (!(error instanceof JournalError && error.code === 'corrupt')) throw error;
       const unnamed = { where: this.#id, from: 0, to: 0, message: error.message };
       this.#damageOnReading = error.damage ?? unnamed;
+      return;
     }
+    // It was due because the one before was not kept, or is lost: whoever opens it next shall not read as much.
+    void this.#checkpoint();
+  }
+
+  #checkpoint(): Promise<void> {
+    const { name, logger } = this.#spec;
+    return checkpointIfDue(this.journal, this.#state, () =>
+      runLogger(logger, { agent: name, session: this.#id }),
+    );
   }
 
   /** The first entries. Reads no further than it has to, and so not into damage. */
@@ -104,6 +96,7 @@ export class SessionLog {
   /** Closes the journal once all is written. */
   async close(): Promise<void> {
     await this.rested;
+    await this.#checkpoint();
     await this.journal.close();
   }
 }

@@ -1,7 +1,8 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { ToolUseBlock } from '../api.ts';
 import type { Pending, PendingApproval } from '../loop/result.ts';
-import type { CallRecord, SessionState } from '../journal/session-state.ts';
+import type { CallRecord } from '../journal/call-records.ts';
+import type { SessionState } from '../journal/session-state.ts';
 import type { Tool } from '../tools/tool.ts';
 
 /**

@@ -4,14 +4,14 @@ import type { JsonValue } from '../api.ts';
 import type { ChildRecord } from '../children/child-records.ts';
 import { ChildLost, runChild } from '../children/child-run.ts';
 import { RunError } from '../errors.ts';
-import { JournalError, type JournalStore } from '../journal/journal.ts';
+import type { JournalStore } from '../journal/journal.ts';
 import type { Seat } from './places.ts';
 import type { Parent } from '../children/parent.ts';
 import type { Outcome, RunResult } from '../loop/result.ts';
 import type { ScriptRun } from './script-run.ts';
 import type { Scope } from './script-scope.ts';
 import { type Ended, leftBehind, stopped, takeStep } from './script-step.ts';
-import { SessionState } from '../journal/session-state.ts';
+import { lookInto } from '../session/fold-session.ts';
 import { checkInput } from '../loop/start-run.ts';
 import { stepInput } from './step-value.ts';
 
@@ -63,7 +63,7 @@ export async function settleOrphans(script: ScriptRun): Promise<void> {
 
 async function settle(script: ScriptRun, store: JournalStore, child: ChildRecord): Promise<void> {
   const { callId, childRunId, session } = child;
-  const found = await read(store, session);
+  const found = await lookInto(store, session);
   await script.record({
     type: 'child-end',
     callId,
@@ -75,19 +75,6 @@ async function settle(script: ScriptRun, store: JournalStore, child: ChildRecord
     lostUsd: found.total.lostUsd,
     children: found.children.startedBy(childRunId),
   });
-}
-
-/** What a session holds; nothing where it is not there. */
-async function read(store: JournalStore, id: string): Promise<SessionState> {
-  const state = new SessionState();
-  try {
-    const journal = await store.open(id, { readonly: true });
-    for await (const entry of journal.read()) state.apply(entry);
-    await journal.close();
-  } catch (error) {
-    if (!(error instanceof JournalError && error.code === 'not-found')) throw error;
-  }
-  return state;
 }
 
 /** By which the session of an agent's step is found. No tool call has such an id. */

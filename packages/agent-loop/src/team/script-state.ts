@@ -1,7 +1,8 @@
 import type { Entry } from '../journal/events.ts';
-import { RunSpend } from '../money/run-spend.ts';
+import type { Restoring, Saving } from '../journal/saved-state.ts';
+import { RunSpend, type SavedRunSpend } from '../money/run-spend.ts';
 import type { ScriptOutcome, StepEndEvent, StepKind, StepStartEvent } from './script-entries.ts';
-import { Tally } from '../money/tally.ts';
+import { type SavedTally, Tally } from '../money/tally.ts';
 
 /** What the journal knows of a named step. */
 export interface StepRecord {
@@ -30,6 +31,17 @@ export interface ScriptRecord {
   completedAt: number;
 }
 
+/** A script as a checkpoint has it. */
+export interface SavedScript extends Omit<ScriptRecord, 'tally' | 'spend' | 'steps' | 'runId'> {
+  readonly name: string;
+  readonly runId: string | null;
+  readonly tally: SavedTally;
+  readonly spend: SavedRunSpend;
+  readonly steps: readonly StepRecord[];
+  /** All runs of it. */
+  readonly runs: readonly string[];
+}
+
 /** The scripts of a session by name: a fold of its journal. */
 export class ScriptState {
   readonly #scripts = new Map<string, ScriptRecord>();
@@ -52,6 +64,37 @@ export class ScriptState {
   /** Whether an entry is of a script, and not of a run of the session's own. */
   owns({ runId }: Entry): boolean {
     return this.#byRun.has(runId);
+  }
+
+  /** For a checkpoint. */
+  save(saving: Saving): SavedScript[] {
+    return [...this.#scripts].map(([name, script]) => ({
+      ...script,
+      name,
+      runId: script.runId ?? null,
+      tally: script.tally.save(saving),
+      spend: script.spend.save(),
+      steps: [...script.steps.values()],
+      runs: [...this.#byRun].flatMap(([runId, of]) => (of === script ? [runId] : [])),
+    }));
+  }
+
+  /** The scripts that a checkpoint has. */
+  static restore(saved: readonly SavedScript[], from: Restoring): ScriptState {
+    const state = new ScriptState();
+    for (const { name, runs, runId, tally, spend, steps, ended, completedAt } of saved) {
+      const script = {
+        runId: runId ?? undefined,
+        tally: Tally.restore(tally, from),
+        spend: RunSpend.restore(spend),
+        steps: new Map(steps.map((step) => [step.path, step])),
+        ended,
+        completedAt,
+      };
+      state.#scripts.set(name, script);
+      for (const run of runs) state.#byRun.set(run, script);
+    }
+    return state;
   }
 
   /** Folds one entry. */

@@ -6,6 +6,7 @@
  */
 export { budgetStoreConformance } from './budget-conformance.ts';
 export type { BudgetStoreUnderTest } from './budget-conformance.ts';
+export { checkpointConformance } from './checkpoint-conformance.ts';
 export type { Difference } from './replay-diff.ts';
 export { ReplayMismatch } from './replay-mismatch.ts';
 export { replaySession } from './replay-session.ts';

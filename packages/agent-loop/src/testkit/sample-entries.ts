@@ -107,3 +107,9 @@ function filler(size: number, seed: string): string {
   const phrase = `${seed}: the quick brown fox jumps over the lazy dog. `;
   return phrase.repeat(Math.ceil(size / phrase.length)).slice(0, size);
 }
+
+/** The content of an entry, as a store may keep it apart; undefined for one without. */
+export function contentOf(entry: Entry): unknown {
+  if (entry.type === 'reply') return entry.message.content;
+  return 'content' in entry ? entry.content : undefined;
+}

@@ -1,6 +1,6 @@
 import type { ToolUseBlock } from '../api.ts';
 import { LazyAbort } from './lazy-abort.ts';
-import type { CallRecord } from '../journal/session-state.ts';
+import type { CallRecord } from '../journal/call-records.ts';
 import { type Ready, type Settled, settle, type Undecided } from './tool-call.ts';
 import type { Tool, ToolAccess, ToolEffect } from './tool.ts';
 

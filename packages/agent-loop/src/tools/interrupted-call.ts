@@ -1,7 +1,7 @@
 import type { ToolUseBlock } from '../api.ts';
 import type { RunState } from '../loop/run-state.ts';
 import { hasExpired, mustNotRepeat } from '../session/session-pending.ts';
-import type { CallRecord } from '../journal/session-state.ts';
+import type { CallRecord } from '../journal/call-records.ts';
 import {
   applyDecision,
   askForDecision,

@@ -12,7 +12,7 @@ import { contextOf, executeInTime } from './call-context.ts';
 import { decideInterrupted } from './interrupted-call.ts';
 import type { PendingApproval } from '../loop/result.ts';
 import type { RunState } from '../loop/run-state.ts';
-import type { CallRecord } from '../journal/session-state.ts';
+import type { CallRecord } from '../journal/call-records.ts';
 import {
   applyDecision,
   decideCall,

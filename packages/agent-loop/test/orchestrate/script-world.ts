@@ -22,6 +22,7 @@ import {
 } from '../../src/index.ts';
 import { SessionState } from '../../src/journal/session-state.ts';
 import { memoryStore } from '../../src/store.ts';
+import { checkpointingStore } from '../session/checkpointing-store.ts';
 import { type Crash, Life, mortalStore } from '../session/crash-world.ts';
 import { entriesIn } from '../session/world.ts';
 import { perform, type Plan } from './plan.ts';
@@ -65,7 +66,7 @@ export async function sureOf(store: JournalStore, { requests }: Pick<Emulator, '
 /** A world in which processes that run a script die, and others run it again. */
 export class ScriptWorld {
   readonly emulator = createEmulator({ respond: model });
-  readonly store: JournalStore = memoryStore();
+  readonly store: JournalStore = checkpointingStore(memoryStore());
   readonly #plan: Plan;
   readonly #concurrency: number;
   /** Effects of the script's own steps, by key, in their order. */
@@ -208,6 +209,7 @@ function countingStore(store: JournalStore, count: () => void): JournalStore {
         },
         damage: null,
         torn: null,
+        checkpoints: journal.checkpoints ?? null,
         append(entries, seq, how) {
           count();
           return journal.append(entries, seq, how);

@@ -21,6 +21,7 @@ import {
   type Session,
 } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
+import { checkpointingStore } from './checkpointing-store.ts';
 
 /** Where a process dies: at its n-th append, before or after the entries are kept. */
 export interface Crash {
@@ -70,6 +71,7 @@ export function mortalStore(store: JournalStore, life: Life, crash: Crash | null
     },
     damage: null,
     torn: null,
+    checkpoints: journal.checkpoints ?? null,
     async append(entries, expectedSeq, options) {
       if (life.dead) return new Promise<void>(() => {});
       const now = crash?.append === appends;
@@ -127,7 +129,7 @@ export interface World {
 export function crashWorld(shape: Shape = {}): World {
   const emulator = createEmulator({ respond: shape.respond ?? model });
   const ledger = new Ledger();
-  const store = memoryStore();
+  const store = checkpointingStore(memoryStore());
   return {
     emulator,
     ledger,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmulator, type Emulator, type EmulatorOptions, script, type Step } from '@pawl/emulator';
-import { fileStore } from '@pawl/stores/file';
+import { fileStore, type FileStoreOptions } from '@pawl/stores/file';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import {
@@ -29,12 +29,14 @@ export interface StoreHere extends AsyncDisposable {
 /** A store in memory, with a folder beside it. */
 export const inMemory = (): Promise<StoreHere> => inFolder(() => memoryStore());
 /** A store in the folder `sessions` of a new folder. */
-export const inFiles = (): Promise<StoreHere> => inFolder((folder) => fileStore(join(folder, 'sessions')));
+export const inFiles = (options?: FileStoreOptions): Promise<StoreHere> =>
+  inFolder((folder) => fileStore(join(folder, 'sessions'), options));
 
 /** The stores that every test of a session runs on. */
 export const stores: readonly (readonly [name: string, make: () => Promise<StoreHere>])[] = [
   ['in memory', inMemory],
-  ['in files', inFiles],
+  ['in files', () => inFiles()],
+  ['in files, with a checkpoint whenever there could be one', () => inFiles({ checkpointBytes: 1 })],
 ];
 
 async function inFolder(make: (folder: string) => JournalStore): Promise<StoreHere> {

@@ -19,6 +19,7 @@ import {
 } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
 import { clientOf } from '../loop/stage.ts';
+import { checkpointingStore } from '../session/checkpointing-store.ts';
 import { type Crash, Ledger, type Life, mortalStore, quick } from '../session/crash-world.ts';
 import { turnOf } from './family.ts';
 import { MAX_DEPTH, nodesOf, type PlanNode } from './tree-plan.ts';
@@ -42,7 +43,7 @@ export const TOP = 'top';
 export function treeWorld(plan: PlanNode, asks: boolean, usd?: number): TreeWorld {
   const emulator = createEmulator({ respond: modelOf(plan, usd !== undefined) });
   const ledger = new Ledger();
-  const store = memoryStore();
+  const store = checkpointingStore(memoryStore());
   const timers = new WeakMap<Life, Set<symbol>>();
   return {
     emulator,

@@ -99,7 +99,8 @@ export function corrupt(damage: JournalDamage): JournalError {
   return new JournalError('corrupt', `${message} (bytes ${from} to ${to} of ${where})`, { damage });
 }
 
-async function openIfThere(fs: FileSystem, path: string): Promise<OpenFile | undefined> {
+/** Opens a file for reading; undefined where there is none. */
+export async function openIfThere(fs: FileSystem, path: string): Promise<OpenFile | undefined> {
   try {
     return await fs.open(path, 'read');
   } catch (error) {
@@ -108,7 +109,8 @@ async function openIfThere(fs: FileSystem, path: string): Promise<OpenFile | und
   }
 }
 
-async function createAnew(fs: FileSystem, path: string): Promise<OpenFile> {
+/** Makes a file, in place of one that an earlier try has left. */
+export async function createAnew(fs: FileSystem, path: string): Promise<OpenFile> {
   try {
     return await fs.open(path, 'create');
   } catch (error) {

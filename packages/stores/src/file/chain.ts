@@ -1,11 +1,14 @@
 import { dirname } from 'node:path';
 import { JournalError } from '@pawl/agent-loop/store';
 import type { JournalDamage } from '@pawl/agent-loop/store';
+import { readCheckpoint } from './checkpoint-file.ts';
+import { coveredBy } from './covered.ts';
+import type { Covered } from './covered.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobPath, epochsIn, segmentPath } from './layout.ts';
 import type { Seal } from './layout.ts';
 import { openSegment, scanSegment } from './segment.ts';
-import type { Extent, Segment } from './segment.ts';
+import type { Mark, Segment } from './segment.ts';
 
 /** The segments that make up a session, in their order, and what is wrong with them. */
 export interface Chain {
@@ -16,12 +19,43 @@ export interface Chain {
   readonly length: number;
   readonly damage: JournalDamage | null;
   readonly torn: JournalDamage | null;
+  /** The checkpoint that some of them were not scanned for; null where all were. */
+  readonly covered: Covered | null;
 }
 
-/** Finds the segments of a session and scans them, except where an earlier look has done so. */
-export async function readChain(fs: FileSystem, directory: string, earlier?: Chain): Promise<Chain> {
+/** What is known of a session's segments before they are looked at. */
+interface Known {
+  readonly segments: readonly Segment[];
+  readonly covered: Covered | null;
+}
+
+/** Finds the segments of a session and scans all of them. */
+export function readChain(fs: FileSystem, directory: string): Promise<Chain> {
+  return scanChain(fs, directory, async () => ({ segments: [], covered: null }));
+}
+
+/** The same, except for what the session's checkpoint covers. */
+export function readChainFrom(fs: FileSystem, directory: string): Promise<Chain> {
+  return scanChain(fs, directory, async (links) => {
+    const checkpoint = await readCheckpoint(fs, directory).catch(() => null);
+    const covered = checkpoint && (await coveredBy(fs, links, checkpoint));
+    return { segments: covered?.segments ?? [], covered };
+  });
+}
+
+/** The same, except for what an earlier look has seen: segments only grow. */
+export function readChainAgain(fs: FileSystem, directory: string, earlier: Chain): Promise<Chain> {
+  return scanChain(fs, directory, async () => earlier);
+}
+
+async function scanChain(
+  fs: FileSystem,
+  directory: string,
+  knownOf: (links: readonly Segment[]) => Promise<Known>,
+): Promise<Chain> {
   const epochs = epochsIn(await fs.list(directory));
   const links = await collectLinks(fs, directory, epochs);
+  const known = await knownOf(links.found);
   const segments: Segment[] = [];
   let { damage } = links;
   let seq = 0;
@@ -32,7 +66,7 @@ export async function readChain(fs: FileSystem, directory: string, earlier?: Cha
     }
     const next = links.found[index + 1]?.header;
     const extent = next?.after ? { ...next.after, entries: next.seq - seq } : undefined;
-    const segment = takeOver(link, earlier, extent);
+    const segment = takeOver(link, known.segments, extent);
     await scanSegment(fs, segment, extent);
     segments.push(segment);
     seq += segment.entries;
@@ -43,7 +77,7 @@ export async function readChain(fs: FileSystem, directory: string, earlier?: Cha
   }
   const missing = await findMissingBlob(fs, directory, segments);
   const torn = damage ? null : (segments.at(-1)?.torn ?? links.torn);
-  const found = { segments, lastEpoch: epochs.at(-1) ?? 0 };
+  const found = { segments, lastEpoch: epochs.at(-1) ?? 0, covered: known.covered };
   return missing ? { ...found, ...missing, torn: null } : { ...found, length: seq, damage, torn };
 }
 
@@ -106,11 +140,9 @@ function misplaced({ path, bytes, header }: Segment, seq: number): JournalDamage
   return { where: path, from: 0, to: bytes, message };
 }
 
-/** What was scanned before need not be scanned again: segments only grow. */
-function takeOver(link: Segment, earlier: Chain | undefined, extent: Extent | undefined): Segment {
-  const known = earlier?.segments.find(({ path }) => path === link.path);
-  if (!known || known.damage || (extent && known.bytes > extent.bytes)) return link;
-  return { ...known, blobs: [...known.blobs] };
+function takeOver(link: Segment, known: readonly Segment[], extent: Mark | undefined): Segment {
+  const found = known.find(({ path }) => path === link.path);
+  return !found || found.damage || (extent && found.bytes > extent.bytes) ? link : { ...found };
 }
 
 /** Entries are readable up to the first whose content is gone. */
@@ -119,8 +151,8 @@ async function findMissingBlob(
   directory: string,
   segments: readonly Segment[],
 ): Promise<{ length: number; damage: JournalDamage } | undefined> {
-  for (const { blobs } of segments) {
-    for (const { blob, seq } of blobs) {
+  for (const { contents } of segments) {
+    for (const [seq, blob] of contents.blobs) {
       const where = blobPath(directory, blob.hash);
       const stat = await fs.stat(where);
       if (stat?.size === blob.size) continue;

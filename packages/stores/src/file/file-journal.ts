@@ -1,67 +1,97 @@
 import { checkAppend, EntryEncoder, JournalError } from '@pawl/agent-loop/store';
-import type { AppendOptions, Entry, Journal, JournalDamage, KeptTexts } from '@pawl/agent-loop/store';
+import type { AppendOptions, Entry, Journal, JournalDamage } from '@pawl/agent-loop/store';
+import { crc32 } from 'node:zlib';
 import { BlobFolder, corrupt } from './blob-folder.ts';
+import type { Chain } from './chain.ts';
+import type { Cover } from './checkpoint-file.ts';
+import { ContentPlaces } from './content-places.ts';
+import type { ContentPlace } from './content-places.ts';
+import { FileCheckpoints } from './file-checkpoints.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { segmentPath } from './layout.ts';
-import { writeLine } from './line.ts';
-import type { Blob } from './line.ts';
+import { contentEnd, writeLine } from './line.ts';
+import type { Blob, LineContent, WrittenLine } from './line.ts';
 import { writeFully } from './line-scanner.ts';
-import { readEntries, readTexts, withoutLines } from './read-entries.ts';
+import { extractOf, readEntries, withoutLines } from './read-entries.ts';
 import type { Extract } from './read-entries.ts';
+import type { Extent } from './segment.ts';
 
-/** The segment that a journal appends to. */
-export interface OwnSegment {
+/** The segment that a journal appends to: its header is written. */
+export interface OwnSegment extends Pick<Extent, 'bytes' | 'crc' | 'sum'> {
   readonly file: OpenFile;
   readonly epoch: number;
   readonly ino: number | bigint;
-  /** Where its last line ends, and the checksum of that line. */
-  readonly bytes: number;
-  readonly crc: number;
 }
 
 /** What a journal is opened with. */
 export interface Opened {
-  readonly fs: FileSystem;
-  readonly directory: string;
-  readonly extracts: readonly Extract[];
-  readonly length: number;
-  readonly damage: JournalDamage | null;
-  readonly torn: JournalDamage | null;
+  readonly place: {
+    readonly fs: FileSystem;
+    readonly directory: string;
+    readonly blobBytes: number;
+    readonly checkpointBytes: number;
+  };
+  readonly chain: Chain;
   /** Null where nothing can be appended. */
   readonly own: OwnSegment | null;
-  readonly blobBytes: number;
+}
+
+/** Lines to be written at once, and where the contents in them are. */
+interface Batch {
+  readonly bytes: Buffer;
+  readonly crc: number;
+  readonly contents: readonly (ContentPlace | null)[];
 }
 
 /** The first open journal appends; what it says is kept is on the disk. */
 export class FileJournal implements Journal {
   readonly damage: JournalDamage | null;
   readonly torn: JournalDamage | null;
-  readonly #opened: Omit<Opened, 'extracts'>;
+  readonly checkpoints: FileCheckpoints;
+  readonly #place: Opened['place'];
+  readonly #own: OwnSegment | null;
   readonly #blobs: BlobFolder | undefined;
   /** What was there when it was opened. The first reader gets it from memory. */
   #extracts: readonly Extract[];
+  readonly #lengthAtOpen: number;
   #length: number;
-  #bytes: number;
-  #crc: number;
+  /** How far its own segment is written. */
+  #extent: Omit<Extent, 'entries' | 'safe'>;
+  /** Where it was safe from a loss of power last. */
+  #safe: number;
+  readonly #contents = new ContentPlaces();
   #encoder = new EntryEncoder();
-  /** Whether something was written that is not yet safe from a loss of power. */
-  #unsafe = false;
   /** Why nothing more can be appended. */
   #ended: JournalError | undefined;
   #closing: Promise<void> | undefined;
+  /** The latest append, and how many have not ended. */
   #last: Promise<void> = Promise.resolve();
+  #appending = 0;
 
-  constructor(opened: Opened) {
-    const { extracts, ...rest } = opened;
-    const { fs, directory, length, damage, torn, own } = rest;
-    this.#opened = rest;
-    this.#extracts = extracts;
+  constructor({ place, chain, own }: Opened) {
+    const { length, damage, torn, segments } = chain;
+    this.#place = place;
+    this.#own = own;
+    this.#extracts = segments.map(extractOf);
+    this.#lengthAtOpen = length;
     this.#length = length;
     this.damage = damage;
     this.torn = torn;
-    this.#bytes = own?.bytes ?? 0;
-    this.#crc = own?.crc ?? 0;
-    if (own) this.#blobs = new BlobFolder(fs, directory, own.epoch);
+    const { bytes = 0, crc = 0, sum = 0 } = own ?? {};
+    this.#extent = { bytes, crc, sum };
+    this.#safe = bytes;
+    if (own) this.#blobs = new BlobFolder(place.fs, place.directory, own.epoch);
+    this.checkpoints = new FileCheckpoints(
+      place,
+      chain,
+      own && {
+        epoch: own.epoch,
+        length: () => this.#length,
+        end: () => (this.#ended || this.#closing || this.#appending > 0 ? null : this.#cover(own)),
+        restart: () => void (this.#encoder = new EntryEncoder({ restart: true })),
+        isStillOwner: () => ownsSession(place.fs, place.directory, own.epoch, own.ino),
+      },
+    );
   }
 
   get length(): number {
@@ -69,26 +99,23 @@ export class FileJournal implements Journal {
   }
 
   append(entries: readonly Entry[], expectedSeq: number, { sync = true }: AppendOptions = {}): Promise<void> {
-    const { own } = this.#opened;
+    const own = this.#own;
     if (this.#closing) return Promise.reject(new JournalError('closed', 'The journal is closed.'));
     if (this.damage) return Promise.reject(corrupt(this.damage));
     if (!own) return Promise.reject(new JournalError('readonly', 'The journal was opened for reading.'));
+    this.#appending += 1;
+    const ended = (): void => void (this.#appending -= 1);
     const appended = this.#last.then(() => this.#append(own, entries, expectedSeq, sync));
-    this.#last = appended.catch(() => {});
+    this.#last = appended.then(ended, ended);
     return appended;
   }
 
   async *read(fromSeq = 0): AsyncGenerator<Entry> {
     if (this.#closing) throw new JournalError('closed', 'The journal is closed.');
-    const { fs, directory, own, length } = this.#opened;
+    const { fs, directory } = this.#place;
     const to = this.#length;
-    const written = own && {
-      path: segmentPath(directory, own.epoch),
-      seq: length,
-      entries: to - length,
-      bytes: this.#bytes,
-    };
-    const all = written ? [...this.#extracts, written] : this.#extracts;
+    const own = this.#own;
+    const all = own ? [...this.#extracts, this.#ownExtract(own)] : this.#extracts;
     this.#letGo();
     try {
       const batches = readEntries(fs, directory, all, { from: fromSeq, to });
@@ -99,20 +126,25 @@ export class FileJournal implements Journal {
     if (this.damage) throw corrupt(this.damage);
   }
 
-  async texts(): Promise<readonly KeptTexts[] | null> {
-    const { fs, directory, length } = this.#opened;
-    const extracts = this.#extracts;
-    if (this.damage || this.#closing || this.#length > length) return null;
-    this.#letGo();
-    try {
-      return await readTexts(fs, directory, extracts);
-    } catch (error) {
-      throw asJournalError(error, 'The session could not be read');
-    }
+  #ownExtract({ epoch, bytes, crc }: OwnSegment): Extract {
+    return {
+      path: segmentPath(this.#place.directory, epoch),
+      seq: this.#lengthAtOpen,
+      entries: this.#length - this.#lengthAtOpen,
+      bytes: this.#extent.bytes,
+      begin: { entries: 0, bytes, crc },
+      kept: null,
+    };
+  }
+
+  #cover({ epoch }: OwnSegment): Cover {
+    const entries = this.#length - this.#lengthAtOpen;
+    return { epoch, entries, ...this.#extent, safe: this.#safe, contents: this.#contents };
   }
 
   #letGo(): void {
     this.#extracts = this.#extracts.map(withoutLines);
+    this.checkpoints.letGo();
   }
 
   close(): Promise<void> {
@@ -122,8 +154,9 @@ export class FileJournal implements Journal {
   }
 
   async #close(): Promise<void> {
-    const { own } = this.#opened;
+    const own = this.#own;
     await this.#last;
+    await this.checkpoints.settled;
     if (!own) return;
     try {
       if (this.#unsafe && !this.#ended) await own.file.sync();
@@ -134,6 +167,11 @@ export class FileJournal implements Journal {
     }
   }
 
+  /** Whether something was written that is not yet safe from a loss of power. */
+  get #unsafe(): boolean {
+    return this.#safe < this.#extent.bytes;
+  }
+
   async #append(
     own: OwnSegment,
     entries: readonly Entry[],
@@ -141,7 +179,7 @@ export class FileJournal implements Journal {
     sync: boolean,
   ): Promise<void> {
     if (this.#ended) throw this.#ended;
-    if (this.#length === this.#opened.length) this.#letGo();
+    if (this.#length === this.#lengthAtOpen) this.#letGo();
     try {
       checkAppend(this.#length, entries, expectedSeq);
     } catch (error) {
@@ -155,41 +193,46 @@ export class FileJournal implements Journal {
   }
 
   async #write(own: OwnSegment, entries: readonly Entry[]): Promise<void> {
-    const batch = await this.#encode(entries);
+    const { bytes, crc, contents } = await this.#encode(entries);
     try {
-      await writeFully(own.file, batch.bytes);
+      await writeFully(own.file, bytes);
     } catch (error) {
       throw await this.#explainWrite(own, error);
     }
-    this.#bytes += batch.bytes.byteLength;
-    this.#crc = batch.crc;
-    this.#unsafe = true;
+    const before = this.#extent;
+    this.#extent = { bytes: before.bytes + bytes.byteLength, crc, sum: crc32(bytes, before.sum) };
+    for (const [index, place] of contents.entries())
+      if (place) this.#contents.add(this.#length + index, place);
   }
 
   /** All lines of a batch go to the file in one write. */
-  async #encode(entries: readonly Entry[]): Promise<{ bytes: Buffer; crc: number }> {
+  async #encode(entries: readonly Entry[]): Promise<Batch> {
     const lines: Buffer[] = [];
-    let crc = this.#crc;
+    const contents: (ContentPlace | null)[] = [];
+    let { crc, bytes: at } = this.#extent;
     try {
       for (const entry of entries) {
-        const line = writeLine(await this.#contentOf(entry, lines.length === 0 && !this.#unsafe), crc);
+        const content = await this.#contentOf(entry, lines.length === 0 && !this.#unsafe);
+        const line = writeLine(content, crc);
         lines.push(line.bytes);
+        contents.push(placeIn(line, content, at));
         crc = line.crc;
+        at += line.bytes.byteLength;
       }
     } catch (error) {
       this.#encoder = new EntryEncoder({ restart: true });
       throw error;
     }
-    return { bytes: lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines), crc };
+    return { bytes: lines.length === 1 ? (lines[0] as Buffer) : Buffer.concat(lines), crc, contents };
   }
 
-  async #contentOf(entry: Entry, afterSync: boolean) {
-    const { text, contentAt, callsAt } = this.#encoder.encodeParts(entry);
-    const { blobBytes } = this.#opened;
+  async #contentOf(entry: Entry, afterSync: boolean): Promise<LineContent> {
+    const { text, contentAt } = this.#encoder.encodeParts(entry);
+    const { blobBytes } = this.#place;
     const mayBeApart = contentAt >= 0 && entry.type !== 'reply' && text.length - contentAt > blobBytes / 3;
     const content = mayBeApart ? text.slice(contentAt, -1) : '';
     if (!this.#blobs || Buffer.byteLength(content) <= blobBytes)
-      return { text, contentAt, callsAt, blob: null, afterSync };
+      return { text, contentAt, blob: null, afterSync };
     const blob = await this.#keep(this.#blobs, content);
     return { text: `${text.slice(0, contentAt - CONTENT.length)}}`, contentAt: -1, blob, afterSync };
   }
@@ -205,7 +248,7 @@ export class FileJournal implements Journal {
   /** Where nothing reached the file the next append may do better; otherwise only opening anew can tell what is there. */
   async #explainWrite(own: OwnSegment, cause: unknown): Promise<JournalError> {
     const size = await sizeOf(own.file);
-    if (size === this.#bytes) {
+    if (size === this.#extent.bytes) {
       this.#encoder = new EntryEncoder({ restart: true });
       return asJournalError(cause, 'Nothing was appended');
     }
@@ -219,7 +262,7 @@ export class FileJournal implements Journal {
     } catch (error) {
       throw this.#end(asJournalError(error, 'The append may not be on the disk; open the session anew'));
     }
-    this.#unsafe = false;
+    this.#safe = this.#extent.bytes;
   }
 
   /**
@@ -229,7 +272,7 @@ export class FileJournal implements Journal {
   async #checkOwner({ epoch, ino }: OwnSegment): Promise<void> {
     let isOwner: boolean;
     try {
-      isOwner = await ownsSession(this.#opened.fs, this.#opened.directory, epoch, ino);
+      isOwner = await ownsSession(this.#place.fs, this.#place.directory, epoch, ino);
     } catch (error) {
       throw this.#end(asJournalError(error, 'Whether the session has another owner could not be told'));
     }
@@ -243,6 +286,13 @@ export class FileJournal implements Journal {
 }
 
 const CONTENT = ',"content":';
+
+/** Where the content of a line is that begins at this byte of the segment. */
+function placeIn(line: WrittenLine, { blob }: LineContent, at: number): ContentPlace | null {
+  if (blob) return { blob };
+  const { bytes, contentAt } = line;
+  return contentAt < 0 ? null : { from: at + contentAt, to: at + contentEnd(bytes, bytes.length - 1) };
+}
 
 /** Whether an epoch is the latest of a session, and its segment still the one that was made for it. */
 export async function ownsSession(

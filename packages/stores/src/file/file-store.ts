@@ -11,16 +11,23 @@ import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 import { createWhole } from './create-session.ts';
 import { openForReading, openForWriting } from './open-session.ts';
+import type { Place } from './open-session.ts';
 
 /** How sessions are kept in files. */
 export interface FileStoreOptions {
   /** Contents larger than this many bytes get a file of their own. Default 65536. */
   readonly blobBytes?: number;
+  /**
+   * A checkpoint is kept when at least so many bytes, and an eighth of the session, have come since the last one, so that
+   * a long session is opened quickly. Default 1 MiB; Infinity for never.
+   */
+  readonly checkpointBytes?: number;
   /** The file system. Default: this machine's. */
   readonly fileSystem?: FileSystem;
 }
 
 const DEFAULT_BLOB_BYTES = 1 << 16;
+const DEFAULT_CHECKPOINT_BYTES = 1 << 20;
 /** No session begins with a dot. */
 const TRASH = '.deleted-';
 
@@ -33,19 +40,37 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): Jo
   if (typeof directory !== 'string' || directory === '') {
     throw new ConfigError('fileStore', `needs the path of a folder, got ${JSON.stringify(directory)}.`);
   }
-  const { fileSystem: fs = nodeFileSystem, blobBytes = DEFAULT_BLOB_BYTES } = options;
+  const {
+    fileSystem: fs = nodeFileSystem,
+    blobBytes = DEFAULT_BLOB_BYTES,
+    checkpointBytes = DEFAULT_CHECKPOINT_BYTES,
+  } = options;
   if (!Number.isSafeInteger(blobBytes) || blobBytes < 1) {
     throw new ConfigError(
       'blobBytes',
       `must be a whole number of bytes from 1 on, got ${JSON.stringify(blobBytes)}.`,
     );
   }
+  if (!(Number.isSafeInteger(checkpointBytes) || checkpointBytes === Infinity) || checkpointBytes < 1) {
+    throw new ConfigError(
+      'checkpointBytes',
+      `must be a whole number of bytes from 1 on, or Infinity, got ${JSON.stringify(checkpointBytes)}.`,
+    );
+  }
   const root = resolve(directory);
+  const placeOf = (id: string): Place => ({
+    fs,
+    root,
+    directory: join(root, id),
+    id,
+    blobBytes,
+    checkpointBytes,
+  });
   let rootIsSafe = false;
   return {
     async open(id, { readonly = false } = {}) {
       checkJournalId(id);
-      const place = { fs, root, directory: join(root, id), id, blobBytes };
+      const place = placeOf(id);
       try {
         if (readonly) return await openForReading(place);
         await makeRoot(fs, root);
@@ -61,7 +86,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): Jo
       try {
         await makeRoot(fs, root);
         await syncParents(fs, root);
-        await createWhole({ fs, root, directory: join(root, id), id, blobBytes }, entries);
+        await createWhole(placeOf(id), entries);
       } catch (error) {
         throw asJournalError(error, `The session ${JSON.stringify(id)} could not be made`);
       }

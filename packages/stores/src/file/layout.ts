@@ -28,6 +28,11 @@ export function blobPath(directory: string, hash: string): string {
   return join(directory, 'blobs', hash);
 }
 
+/** The file of a session's latest checkpoint. */
+export function checkpointPath(directory: string): string {
+  return join(directory, 'checkpoint');
+}
+
 /** The first line of a segment. */
 export interface Header {
   readonly version: number;

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { OpenFile } from './file-system.ts';
 import { readLine } from './line.ts';
 import type { Line } from './line.ts';
@@ -10,6 +11,8 @@ interface Start {
   readonly position?: number;
   /** Checksum of the line before it. Default 0. */
   readonly seed?: number;
+  /** Checksum of all bytes before it. Default 0. */
+  readonly sum?: number;
   /** Nothing from this byte on is looked at. */
   readonly limit: number;
 }
@@ -27,14 +30,18 @@ export class LineScanner {
   #start: number;
   #at = 0;
   #crc: number;
+  /** Checksum of all bytes up to this index. */
+  #sum: number;
+  #summedTo = 0;
   #needs = 1;
   #bad = false;
 
-  constructor(file: OpenFile, { position = 0, seed = 0, limit }: Start) {
+  constructor(file: OpenFile, { position = 0, seed = 0, sum = 0, limit }: Start) {
     this.#file = file;
     this.#start = position;
     this.#limit = limit;
     this.#crc = seed;
+    this.#sum = sum;
   }
 
   /** The end of the last good line, as a position in the file. */
@@ -45,6 +52,15 @@ export class LineScanner {
   /** Checksum of the last good line. */
   get crc(): number {
     return this.#crc;
+  }
+
+  /** Checksum of all bytes up to the end of the last good line. */
+  get sum(): number {
+    // Of no bytes zlib says 0, whatever the checksum before them.
+    if (this.#at > this.#summedTo)
+      this.#sum = crc32(this.bytes.subarray(this.#summedTo, this.#at), this.#sum);
+    this.#summedTo = this.#at;
+    return this.#sum;
   }
 
   /** The next good line in memory, or undefined: then `fill` tells whether there is more. */
@@ -68,6 +84,8 @@ export class LineScanner {
     const grown = Buffer.allocUnsafe(Math.min(available, Math.max(this.#needs, CHUNK)));
     this.bytes.copy(grown, 0, this.#at);
     const got = await readFully(this.#file, grown.subarray(kept), this.position + kept);
+    this.#sum = this.sum;
+    this.#summedTo = 0;
     this.#start = this.position;
     this.#at = 0;
     this.bytes = grown.subarray(0, kept + got);

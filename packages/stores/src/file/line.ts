@@ -14,8 +14,6 @@ export interface Line {
   readonly textEnd: number;
   /** Where in the text the content begins, or -1. */
   readonly contentAt: number;
-  /** Where in it tool calls begin, as far as the record says so. */
-  readonly callsAt: readonly number[];
   /** Where the text's content is kept when it is not in the text. */
   readonly blob: Blob | null;
 }
@@ -34,8 +32,7 @@ const CRC_DIGITS = 8;
 const MAX_LENGTH_DIGITS = 10;
 const MAX_HEAD = 128;
 const BLOB_HEAD = /^(\*?)\d{1,10}#(\d{1,15}):([0-9a-f]{64}) /;
-const [SPACE, LINE_FEED, STAR, CONTENT_MARK, BLOB_MARK, COMMA] = [32, 10, 42, 64, 35, 44];
-const NO_CALLS: readonly number[] = [];
+const [SPACE, LINE_FEED, STAR, CONTENT_MARK, BLOB_MARK, BRACE_END] = [32, 10, 42, 64, 35, 125];
 const NO_DIGIT = 255;
 /** The value of each hexadecimal digit, by its byte. */
 const HEX = new Uint8Array(256).fill(NO_DIGIT);
@@ -48,13 +45,13 @@ export function readLine(bytes: Buffer, at: number, seed: number): Line | NoLine
   const head = readHead(bytes, headAt);
   if (head === 'cut') return { problem: 'cut', needs: bytes.length + 1 };
   if (!head || bytes[headAt - 1] !== SPACE) return BAD;
-  const { textAt, textEnd, afterSync, blob, contentAt, callsAt } = head;
+  const { textAt, textEnd, afterSync, blob, contentAt } = head;
   if (textEnd >= bytes.length) return { problem: 'cut', needs: textEnd + 1 };
   if (bytes[textEnd] !== LINE_FEED) return BAD;
   // A plain view is made faster than a Buffer is.
   const crc = crc32(new Uint8Array(bytes.buffer, bytes.byteOffset + headAt, textEnd - headAt), seed);
   if (crc !== readHex(bytes, at)) return BAD;
-  return { bytes, at, end: textEnd + 1, crc, afterSync, textAt, textEnd, contentAt, callsAt, blob };
+  return { bytes, at, end: textEnd + 1, crc, afterSync, textAt, textEnd, contentAt, blob };
 }
 
 /** Whether a line with the right shape begins at `at`, whatever its checksum says. */
@@ -69,7 +66,6 @@ interface Head {
   readonly textAt: number;
   readonly textEnd: number;
   readonly contentAt: number;
-  readonly callsAt: readonly number[];
   readonly blob: Blob | null;
 }
 
@@ -85,33 +81,23 @@ function readHead(bytes: Buffer, at: number): Head | null | 'cut' {
   if (mark === BLOB_MARK) return readBlobHead(bytes, at, length);
   const content = mark === CONTENT_MARK ? readNumber(bytes, from + 1) : -1;
   if (mark === CONTENT_MARK) from = skipDigits(bytes, from + 1);
-  const calls = content >= 0 && bytes[from] === COMMA ? readCalls(bytes, from) : NO_CALLS;
-  for (const _ of calls) from = skipDigits(bytes, from + 1);
   if (from >= bytes.length) return 'cut';
-  const isWhole = bytes[from] === SPACE && isNumberEnd(bytes[from - 1]);
-  if (!isWhole) return null;
+  if (bytes[from] !== SPACE || bytes[from - 1] === CONTENT_MARK) return null;
   const textAt = from + 1;
   return {
     afterSync,
     textAt,
     textEnd: textAt + length,
     contentAt: content < 0 ? -1 : textAt + content,
-    callsAt: calls.length > 0 ? calls.map((call) => textAt + call) : calls,
     blob: null,
   };
 }
 
-/** Numbers, each behind a comma. */
-function readCalls(bytes: Buffer, at: number): readonly number[] {
-  const calls: number[] = [];
-  for (let from = at; bytes[from] === COMMA; from = skipDigits(bytes, from + 1))
-    calls.push(readNumber(bytes, from + 1));
-  return calls;
-}
-
-/** A mark has a number behind it. */
-function isNumberEnd(byte: number | undefined): boolean {
-  return byte !== CONTENT_MARK && byte !== COMMA;
+/** Where the content of a text ends: behind it stand only closing braces, of which it has none at its own end. */
+export function contentEnd(bytes: Uint8Array, textEnd: number): number {
+  let end = textEnd;
+  while (bytes[end - 1] === BRACE_END) end -= 1;
+  return end;
 }
 
 function readBlobHead(bytes: Buffer, at: number, length: number): Head | null | 'cut' {
@@ -124,7 +110,6 @@ function readBlobHead(bytes: Buffer, at: number, length: number): Head | null | 
     textAt,
     textEnd: textAt + length,
     contentAt: -1,
-    callsAt: NO_CALLS,
     blob: { size: Number(size), hash },
   };
 }
@@ -160,28 +145,32 @@ export interface LineContent {
   readonly text: string;
   /** Where the content begins in `text`, counted in UTF-16 code units, or -1. */
   readonly contentAt: number;
-  /** Where tool calls begin in it, in the same units. */
-  readonly callsAt?: readonly number[];
   readonly blob: Blob | null;
   readonly afterSync: boolean;
 }
 
-/** Writes a line. Returns its bytes and its checksum, the seed of the next. */
-export function writeLine(
-  content: LineContent,
-  seed: number,
-): { readonly bytes: Buffer; readonly crc: number } {
-  const { text, contentAt, callsAt = NO_CALLS, blob, afterSync } = content;
+/** A record as it is written. */
+export interface WrittenLine {
+  readonly bytes: Buffer;
+  /** The seed of the next. */
+  readonly crc: number;
+  /** Where in it the content begins, or -1. */
+  readonly contentAt: number;
+}
+
+/** Writes a line. `seed` is the checksum of the line before, 0 for the first. */
+export function writeLine({ text, contentAt, blob, afterSync }: LineContent, seed: number): WrittenLine {
   const length = Buffer.byteLength(text);
-  const byteAt = (at: number): number => (length === text.length ? at : Buffer.byteLength(text.slice(0, at)));
-  const places = contentAt < 0 ? '' : `@${[contentAt, ...callsAt].map(byteAt).join(',')}`;
-  const where = blob ? `#${blob.size}:${blob.hash}` : places;
+  const isAscii = length === text.length;
+  const place = contentAt < 0 || isAscii ? contentAt : Buffer.byteLength(text.slice(0, contentAt));
+  const where = blob ? `#${blob.size}:${blob.hash}` : place < 0 ? '' : `@${place}`;
   const head = `${afterSync ? '*' : ''}${length}${where} `;
-  const bytes = Buffer.allocUnsafe(CRC_DIGITS + 1 + head.length + length + 1);
+  const textAt = CRC_DIGITS + 1 + head.length;
+  const bytes = Buffer.allocUnsafe(textAt + length + 1);
   bytes.write(head, CRC_DIGITS + 1, 'latin1');
-  bytes.write(text, CRC_DIGITS + 1 + head.length, 'utf8');
+  bytes.write(text, textAt, 'utf8');
   bytes[bytes.length - 1] = LINE_FEED;
   const crc = crc32(bytes.subarray(CRC_DIGITS + 1, -1), seed);
   bytes.write(`${crc.toString(16).padStart(CRC_DIGITS, '0')} `, 0, 'latin1');
-  return { bytes, crc };
+  return { bytes, crc, contentAt: place < 0 ? -1 : textAt + place };
 }

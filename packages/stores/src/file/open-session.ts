@@ -1,6 +1,7 @@
+import { crc32 } from 'node:zlib';
 import { JournalError } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
-import { readChain } from './chain.ts';
+import { readChainAgain, readChainFrom } from './chain.ts';
 import type { Chain } from './chain.ts';
 import { fenced, FileJournal, ownsSession } from './file-journal.ts';
 import type { OwnSegment } from './file-journal.ts';
@@ -10,7 +11,6 @@ import { FORMAT_VERSION, headerText, segmentPath } from './layout.ts';
 import type { Seal } from './layout.ts';
 import { writeLine } from './line.ts';
 import { writeFully } from './line-scanner.ts';
-import { extractOf } from './read-entries.ts';
 import { readRange } from './segment.ts';
 import type { Segment } from './segment.ts';
 
@@ -22,6 +22,7 @@ export interface Place {
   readonly directory: string;
   readonly id: string;
   readonly blobBytes: number;
+  readonly checkpointBytes: number;
 }
 
 /** How often owners may come in between before opening gives up. Each time one of them gets further. */
@@ -32,7 +33,7 @@ export async function openForReading(place: Place): Promise<FileJournal> {
   const { fs, directory, id } = place;
   let chain: Chain;
   try {
-    chain = await readChain(fs, directory);
+    chain = await readChainFrom(fs, directory);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') throw notFound(id);
     throw error;
@@ -54,7 +55,7 @@ export async function openForWriting(place: Place): Promise<FileJournal> {
 async function tryToOpen(place: Place): Promise<FileJournal | undefined> {
   const { fs, root, directory, id } = place;
   await makeDirectory(fs, directory);
-  const before = await ifThere(() => readChain(fs, directory));
+  const before = await ifThere(() => readChainFrom(fs, directory));
   if (!before) return undefined;
   checkName(before, id);
   if (before.damage) return journalOf(place, before, null);
@@ -65,7 +66,7 @@ async function tryToOpen(place: Place): Promise<FileJournal | undefined> {
   if (!file) return undefined;
   try {
     // From here on no earlier owner acknowledges anything, so what is found now is all there is.
-    const chain = await readChain(fs, directory, before);
+    const chain = await readChainAgain(fs, directory, before);
     if (chain.damage) {
       await file.close();
       return journalOf(place, chain, null);
@@ -94,7 +95,8 @@ async function writeHeader(
   await fs.syncDirectory(directory);
   const { ino } = await file.stat();
   if (!(await ownsSession(fs, directory, epoch, ino))) throw fenced();
-  return { file, epoch, ino, bytes: line.bytes.byteLength, crc: line.crc };
+  const sum = crc32(line.bytes);
+  return { file, epoch, ino, bytes: line.bytes.byteLength, crc: line.crc, sum };
 }
 
 /** A segment without entries says nothing that the one before it does not. */
@@ -118,10 +120,7 @@ async function makeSafe(fs: FileSystem, { path, safe, bytes }: Segment): Promise
 }
 
 function journalOf(place: Place, chain: Chain, own: OwnSegment | null): FileJournal {
-  const { fs, directory, blobBytes } = place;
-  const { length, damage, torn } = chain;
-  const extracts = chain.segments.map(extractOf);
-  return new FileJournal({ fs, directory, extracts, length, damage, torn, own, blobBytes });
+  return new FileJournal({ place, chain, own });
 }
 
 /** Some file systems take `Review` and `review` for one name; a session must not continue another. */

@@ -1,11 +1,11 @@
 import { EntryDecoder } from '@pawl/agent-loop/store';
-import type { Entry, KeptTexts } from '@pawl/agent-loop/store';
-import { corrupt, readBlob, readBlobBytes } from './blob-folder.ts';
+import type { Entry } from '@pawl/agent-loop/store';
+import { corrupt, readBlob } from './blob-folder.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import type { KeptLine, KeptLines } from './kept-lines.ts';
 import { LineScanner } from './line-scanner.ts';
 import { nextLine } from './segment.ts';
-import type { Segment } from './segment.ts';
+import type { Mark, Segment } from './segment.ts';
 
 /** A segment as far as it is to be read. */
 export interface Extract {
@@ -13,35 +13,20 @@ export interface Extract {
   readonly seq: number;
   readonly entries: number;
   readonly bytes: number;
-  /** Its lines, where they are in memory. */
-  readonly kept?: KeptLines | null;
+  /** A line in it that leans on none before. */
+  readonly begin: Mark;
+  /** The lines from there on, where they are in memory. */
+  readonly kept: KeptLines | null;
 }
 
 /** What a scan found, to be read. */
-export function extractOf({ path, header, entries, bytes, kept }: Segment): Extract {
-  return { path, seq: header.seq, entries, bytes, kept };
+export function extractOf({ path, header, entries, bytes, begin, kept }: Segment): Extract {
+  return { path, seq: header.seq, entries, bytes, begin, kept };
 }
 
 /** The same, to be read from the file. */
-export function withoutLines({ path, seq, entries, bytes }: Extract): Extract {
-  return { path, seq, entries, bytes };
-}
-
-/** The texts of all entries with the contents that are kept apart; null where not all of them are in memory. */
-export async function readTexts(
-  fs: FileSystem,
-  directory: string,
-  extracts: readonly Extract[],
-): Promise<readonly KeptTexts[] | null> {
-  const all: KeptTexts[] = [];
-  for (const { path: where, seq, kept } of extracts) {
-    if (!kept) return null;
-    const { buffers, places, calls, blobs } = kept;
-    const contents = new Map<number, Uint8Array>();
-    for (const [index, blob] of blobs) contents.set(index, await readBlobBytes(fs, directory, blob));
-    all.push({ where, seq, buffers, places, calls, contents });
-  }
-  return all;
+export function withoutLines(extract: Extract): Extract {
+  return { ...extract, kept: null };
 }
 
 /** Reads entries from position `from` up to `to`, some at once. What comes from the file is checked again. */
@@ -53,7 +38,7 @@ export async function* readEntries(
 ): AsyncGenerator<readonly Entry[]> {
   for (const extract of extracts) {
     if (extract.seq + extract.entries <= from || extract.seq >= to) continue;
-    const reader = new ExtractReader(fs, directory, extract);
+    const reader = new ExtractReader(fs, directory, extract, from);
     try {
       await reader.open();
       const end = Math.min(to, extract.seq + extract.entries);
@@ -76,25 +61,33 @@ class ExtractReader {
   readonly #fs: FileSystem;
   readonly #directory: string;
   readonly #extract: Extract;
+  /** Where it begins: null for the beginning of the segment. */
+  readonly #begin: Mark | null;
   readonly #decoder: EntryDecoder;
   #file: OpenFile | undefined;
   #scanner: LineScanner | undefined;
   /** Position of the next entry. */
   position: number;
 
-  constructor(fs: FileSystem, directory: string, extract: Extract) {
+  /** Begins with entry `from`, or before it. */
+  constructor(fs: FileSystem, directory: string, extract: Extract, from: number) {
     this.#fs = fs;
     this.#directory = directory;
     this.#extract = extract;
-    this.#decoder = new EntryDecoder({ seq: extract.seq });
-    this.position = extract.seq;
+    const { seq, begin } = extract;
+    this.#begin = from >= seq + begin.entries ? begin : null;
+    this.position = seq + (this.#begin?.entries ?? 0);
+    this.#decoder = new EntryDecoder({ seq: this.position });
   }
 
   async open(): Promise<void> {
-    if (this.#extract.kept) return;
-    this.#file = await this.#fs.open(this.#extract.path, 'read');
-    this.#scanner = new LineScanner(this.#file, { limit: this.#extract.bytes });
-    await nextLine(this.#scanner);
+    const { path, bytes: limit, kept } = this.#extract;
+    const begin = this.#begin;
+    if (kept && begin) return;
+    this.#file = await this.#fs.open(path, 'read');
+    const start = begin ? { position: begin.bytes, seed: begin.crc } : {};
+    this.#scanner = new LineScanner(this.#file, { ...start, limit });
+    if (!begin) await nextLine(this.#scanner);
   }
 
   async close(): Promise<void> {
@@ -122,8 +115,8 @@ class ExtractReader {
   }
 
   #nextInMemory(): KeptLine | undefined {
-    const scanner = this.#scanner;
-    return scanner ? scanner.next() : this.#extract.kept?.line(this.position - this.#extract.seq);
+    const { seq, begin, kept } = this.#extract;
+    return this.#scanner ? this.#scanner.next() : kept?.line(this.position - seq - begin.entries);
   }
 
   async #nextRead(): Promise<KeptLine> {

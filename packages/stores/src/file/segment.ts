@@ -1,29 +1,48 @@
+import { crc32 } from 'node:zlib';
 import type { JournalDamage } from '@pawl/agent-loop/store';
+import { ContentPlaces } from './content-places.ts';
+import type { ContentPlace } from './content-places.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { FORMAT_VERSION, readHeader } from './layout.ts';
 import type { Header } from './layout.ts';
 import { KeptLines } from './kept-lines.ts';
-import type { Blob, Line } from './line.ts';
+import { contentEnd } from './line.ts';
+import type { Line } from './line.ts';
 import { LineScanner, readFully } from './line-scanner.ts';
 import { judgeTail } from './tail.ts';
 
+/** A place in a segment, between two lines. */
+export interface Mark {
+  /** How many entries stand before it. */
+  readonly entries: number;
+  readonly bytes: number;
+  /** Checksum of the line before it. */
+  readonly crc: number;
+}
+
+/** How far a segment is known, and what is there up to the end of its last good line. */
+export interface Extent extends Mark {
+  /** Checksum of all bytes. */
+  readonly sum: number;
+  /** All before this byte was safe from a loss of power when the writer went on. */
+  readonly safe: number;
+}
+
 /** What was found in a segment. */
-export interface Segment {
+export interface Segment extends Mutable<Extent> {
   readonly path: string;
   readonly header: Header;
-  /** How many entries it holds, and where the last good line ends. */
-  entries: number;
-  bytes: number;
-  /** Checksum of the last good line. */
-  crc: number;
-  /** All before this byte was safe from a loss of power when the writer went on. */
-  safe: number;
-  readonly blobs: { readonly blob: Blob; readonly seq: number }[];
-  /** All lines behind the header while they are few enough to be kept for the first reader, otherwise null. */
+  /** Where the first line stands that was looked at: behind the header, or behind what a checkpoint covers. */
+  readonly begin: Mark;
+  /** Where the contents of its entries are. */
+  readonly contents: ContentPlaces;
+  /** All lines from there on while they are few enough to be kept for the first reader, otherwise null. */
   kept: KeptLines | null;
   torn: JournalDamage | null;
   damage: JournalDamage | null;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What stands where a segment should: its header, nothing that counts, or damage. */
 export type Opening =
@@ -53,20 +72,19 @@ export async function openSegment(fs: FileSystem, path: string): Promise<Opening
     }
     if (header.version > FORMAT_VERSION) return { kind: 'newer', version: header.version };
     const { end: bytes, crc } = line;
-    const rest = {
-      entries: 0,
-      bytes,
-      crc,
-      safe: bytes,
-      blobs: [],
-      kept: new KeptLines(),
-      torn: null,
-      damage: null,
-    };
-    return { kind: 'segment', segment: { path, header, ...rest } };
+    const extent = { entries: 0, bytes, crc, sum: crc32(line.bytes.subarray(0, bytes)), safe: bytes };
+    return { kind: 'segment', segment: segmentFrom({ path, header }, extent) };
   } finally {
     await file.close();
   }
+}
+
+/** A segment of which lines are looked at from the end of `extent` on. */
+export function segmentFrom({ path, header }: Pick<Segment, 'path' | 'header'>, extent: Extent): Segment {
+  const { entries, bytes, crc } = extent;
+  const begin = { entries, bytes, crc };
+  const contents = new ContentPlaces();
+  return { ...extent, path, header, begin, contents, kept: new KeptLines(), torn: null, damage: null };
 }
 
 /** A header is safe before anything is written behind it. So a crash leaves a torn one with nothing behind it. */
@@ -77,27 +95,21 @@ async function judgeOpening(file: OpenFile, path: string, size: number): Promise
   return { kind: 'damage', damage: { where: path, from: 0, to: end, message } };
 }
 
-/** How far a segment counts, where a later one says so. */
-export interface Extent {
-  readonly bytes: number;
-  readonly crc: number;
-  readonly entries: number;
-}
-
-/** Goes on scanning from the last good line, to the end of the segment or as far as it counts. */
-export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Extent): Promise<void> {
+/** Goes on scanning from the last good line, to the end of the segment or as far as it counts, where a later one says so. */
+export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Mark): Promise<void> {
   const file = await fs.open(segment.path, 'read');
   try {
     const { size } = await file.stat();
     const limit = extent?.bytes ?? size;
-    const { bytes: position, crc: seed } = segment;
-    const scanner = new LineScanner(file, { position, seed, limit: Math.min(limit, size) });
+    const { bytes: position, crc: seed, sum } = segment;
+    const scanner = new LineScanner(file, { position, seed, sum, limit: Math.min(limit, size) });
     segment.torn = null;
     for (;;) {
       const line = scanner.next();
       if (line) count(segment, line, scanner);
       else if (!(await scanner.fill())) break;
     }
+    segment.sum = scanner.sum;
     if (extent) segment.damage = checkExtent(segment, extent);
     if (!segment.damage && segment.bytes < Math.min(limit, size)) await judgeRest(file, segment, size);
     if (extent && segment.torn) [segment.damage, segment.torn] = [segment.torn, null];
@@ -107,17 +119,24 @@ export async function scanSegment(fs: FileSystem, segment: Segment, extent?: Ext
 }
 
 function count(segment: Segment, line: Line, { position }: LineScanner): void {
-  if (position > MAX_KEPT_BYTES) segment.kept = null;
+  if (position - segment.begin.bytes > MAX_KEPT_BYTES) segment.kept = null;
   segment.kept?.add(line);
   if (line.afterSync) segment.safe = segment.bytes;
-  if (line.blob) segment.blobs.push({ blob: line.blob, seq: segment.header.seq + segment.entries });
+  const place = contentPlace(line, segment.bytes - line.at);
+  if (place) segment.contents.add(segment.header.seq + segment.entries, place);
   segment.entries += 1;
   segment.bytes = position;
   segment.crc = line.crc;
 }
 
+/** `shift`: how far it is in the file from where it is in memory. */
+function contentPlace({ bytes, textEnd, contentAt, blob }: Line, shift: number): ContentPlace | null {
+  if (blob) return { blob };
+  return contentAt < 0 ? null : { from: contentAt + shift, to: contentEnd(bytes, textEnd) + shift };
+}
+
 /** A segment that a later one counts up to a byte must be good up to there. */
-function checkExtent({ path, bytes, crc, entries }: Segment, extent: Extent): JournalDamage | null {
+function checkExtent({ path, bytes, crc, entries }: Segment, extent: Mark): JournalDamage | null {
   if (bytes < extent.bytes) return null;
   if (crc === extent.crc && entries === extent.entries) return null;
   const message = `It holds ${entries} entries and not the ${extent.entries} that the next segment was written after.`;

@@ -106,7 +106,9 @@ async function unused(fs: FileSystem, directory: string, chain: Chain): Promise<
     if (size > from)
       findings.push({ where: path, from, to: size, message, kind: 'unused', repairable: false });
   }
-  const hashes = new Set(chain.segments.flatMap(({ blobs }) => blobs.map(({ blob }) => blob.hash)));
+  const hashes = new Set(
+    chain.segments.flatMap(({ contents }) => [...contents.blobs.values()].map(({ hash }) => hash)),
+  );
   const blobs = blobDirectory(directory);
   for (const name of (await fs.stat(blobs)) ? await fs.list(blobs) : []) {
     if (hashes.has(name)) continue;

@@ -1,4 +1,4 @@
-import { budgetStoreConformance, storeConformance } from '@pawl/agent-loop/testkit';
+import { budgetStoreConformance, checkpointConformance, storeConformance } from '@pawl/agent-loop/testkit';
 import { fileStore } from '@pawl/stores/file';
 import { describe, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -11,6 +11,10 @@ describe('file store', () => {
       return { store: open(), reopen: open, close: () => folder[Symbol.asyncDispose]() };
     },
   };
-  const cases = [...storeConformance(harness), ...budgetStoreConformance(harness)];
+  const cases = [
+    ...storeConformance(harness),
+    ...checkpointConformance(harness),
+    ...budgetStoreConformance(harness),
+  ];
   for (const { name, skip, run } of cases) test(`${name}`, { skip: skip !== false }, run);
 });

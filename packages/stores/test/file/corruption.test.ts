@@ -25,6 +25,8 @@ const entries = sampleEntries(100, { resultSize: 20 }).map((entry, seq): Entry =
 interface Reading {
   readonly read: readonly Entry[];
   readonly told: 'nothing' | 'damage' | 'torn' | 'not-found';
+  /** What its checkpoint says of entries, where there is one that fits. */
+  readonly covered: readonly unknown[];
 }
 
 async function readDamaged(store: JournalStore, readonly: boolean): Promise<Reading> {
@@ -32,10 +34,13 @@ async function readDamaged(store: JournalStore, readonly: boolean): Promise<Read
   try {
     journal = await store.open('s', { readonly });
   } catch (error) {
-    if (error instanceof JournalError && error.code === 'newer-version') return { read: [], told: 'damage' };
-    if (error instanceof JournalError && error.code === 'not-found') return { read: [], told: 'not-found' };
+    if (error instanceof JournalError && error.code === 'newer-version')
+      return { read: [], told: 'damage', covered: [] };
+    if (error instanceof JournalError && error.code === 'not-found')
+      return { read: [], told: 'not-found', covered: [] };
     throw error;
   }
+  const covered = await coveredBy(journal);
   const read: Entry[] = [];
   let told: Reading['told'] = journal.damage ? 'damage' : journal.torn ? 'torn' : 'nothing';
   try {
@@ -47,7 +52,28 @@ async function readDamaged(store: JournalStore, readonly: boolean): Promise<Read
   if (journal.damage && !readonly)
     await expect(journal.append([], journal.length)).rejects.toMatchObject({ code: 'corrupt' });
   await journal.close();
-  return { read, told };
+  return { read, told, covered };
+}
+
+/** Keeps a checkpoint that names every content. */
+async function keepCheckpoint({ checkpoints, length }: Journal): Promise<void> {
+  const contents = entries.slice(0, length).flatMap((entry) => (contentOf(entry) ? [entry.seq] : []));
+  await checkpoints?.keep({ seq: length, state: JSON.stringify(contents), steps: '', contents });
+}
+
+async function coveredBy({ checkpoints }: Journal): Promise<readonly unknown[]> {
+  const kept = await checkpoints?.latest();
+  if (!kept) return [];
+  const contents = JSON.parse(kept.state) as number[];
+  return contents.map((seq) => {
+    const { bytes, from, to } = kept.content(seq);
+    return JSON.parse(Buffer.from(bytes.subarray(from, to)).toString()) as unknown;
+  });
+}
+
+function contentOf(entry: Entry): unknown {
+  if (entry.type === 'reply') return entry.message.content;
+  return 'content' in entry ? entry.content : undefined;
 }
 
 /** A session of two owners in a simulated file system, with its bytes to be changed. */
@@ -70,11 +96,13 @@ async function makeSession(
       ended.push(fileSystem.bytesOf(`/x/s/${name}`).length);
     }
     ends.set(name, ended);
+    await keepCheckpoint(journal);
     await journal.close();
   }
   const names = [
     '000001.jsonl',
     '000002.jsonl',
+    'checkpoint',
     ...(await fileSystem.list('/x/s/blobs')).map((blob) => `blobs/${blob}`),
   ];
   return {
@@ -231,12 +259,17 @@ function harm(bytes: Buffer, random: Random): Harm {
 
 /** What is wrong with a reading, given where the first changed byte is. */
 function judge(
-  { read, told }: Reading,
+  { read, told, covered }: Reading,
   name: string,
   from: number,
   ends: ReadonlyMap<string, number[]>,
 ): string | undefined {
   if (!isDeepStrictEqual(read, entries.slice(0, read.length))) return 'entries were skipped or changed';
+  const contents = entries.map(contentOf).filter((content) => content !== undefined);
+  if (!isDeepStrictEqual(covered, contents.slice(0, covered.length)))
+    return 'a checkpoint was taken for what it is not';
+  if (name === 'checkpoint' && (told !== 'nothing' || covered.length > 0))
+    return 'a changed checkpoint was believed, or damage told';
   if (told === 'nothing' && read.length < COUNT)
     return `${COUNT - read.length} entries are missing and nothing is said`;
   if (told === 'nothing') return undefined;

@@ -95,7 +95,36 @@ async function appendSome(journal: Journal, known: Known, random: Random, label:
     }
     known.sure += entries.length;
     if (sync) known.safe = known.sure;
+    if (random.chance(0.3)) await keepCheckpoint(journal, known);
   }
+}
+
+/** One that says what it was made of. Failing to keep it harms nothing. */
+async function keepCheckpoint({ checkpoints }: Journal, known: Known): Promise<void> {
+  const covered = known.attempted.slice(0, known.sure);
+  const contents = covered.flatMap((entry) => (contentOf(entry) === undefined ? [] : [entry.seq]));
+  const state = JSON.stringify(covered.map(contentOf));
+  await checkpoints?.keep({ seq: known.sure, state, steps: `${known.sure}`, contents }).catch(() => {});
+}
+
+/** Whatever became of the machine, what a checkpoint says is what the entries say. */
+async function checkCheckpoint({ checkpoints }: Journal, known: Known): Promise<void> {
+  const kept = await checkpoints?.latest();
+  if (!kept) return;
+  const covered = known.attempted.slice(0, kept.seq);
+  assert.equal(covered.length, kept.seq);
+  assert.equal(kept.state, JSON.stringify(covered.map(contentOf)));
+  assert.equal(kept.steps(), `${kept.seq}`);
+  for (const entry of covered) {
+    if (contentOf(entry) === undefined) continue;
+    const { bytes, from, to } = kept.content(entry.seq);
+    assert.deepEqual(JSON.parse(Buffer.from(bytes.subarray(from, to)).toString()), contentOf(entry));
+  }
+}
+
+function contentOf(entry: Entry): unknown {
+  if (entry.type === 'reply') return entry.message.content;
+  return 'content' in entry ? entry.content : undefined;
 }
 
 function isUsable(error: unknown): boolean {
@@ -115,6 +144,7 @@ function entriesAt(seq: number, count: number, label: string): Entry[] {
 
 async function check(journal: Journal, known: Known): Promise<void> {
   assert.equal(journal.damage, null);
+  await checkCheckpoint(journal, known);
   const entries: Entry[] = [];
   for await (const entry of journal.read()) entries.push(entry);
   assert.equal(entries.length, journal.length);

@@ -1,0 +1,39 @@
+import type { Slice } from './kept-message.ts';
+
+/**
+ * What the entries before a position fold into, kept beside them so that whoever opens the journal next need not fold them
+ * again. It says nothing that they do not: a journal whose checkpoint is lost opens all the same, only later.
+ */
+export interface Checkpoint {
+  /** Position of the first entry that is not in it. */
+  readonly seq: number;
+  /** JSON text. */
+  readonly state: string;
+  /** JSON text as well: what is seldom asked for, and read only then. */
+  readonly steps: string;
+  /** Positions of the entries whose contents the state refers to instead of repeating them, in any order. */
+  readonly contents: readonly number[];
+}
+
+/** A checkpoint as a journal gives it back. */
+export interface KeptCheckpoint {
+  readonly seq: number;
+  readonly state: string;
+  /** The text is made when it is asked for. */
+  steps(): string;
+  /** The JSON of the field `content` of an entry, of a reply's message: one of `contents`. */
+  content(seq: number): Slice;
+}
+
+/** Where a journal keeps checkpoints of itself. */
+export interface Checkpoints {
+  /** Whether so much was appended since the last one that another is worth what it costs. */
+  readonly due: boolean;
+  /**
+   * Keeps a checkpoint of the whole journal, in place of the last one. Called while nothing is being appended. Rejects
+   * where that can not be done; nothing else is lost by it.
+   */
+  keep(checkpoint: Checkpoint): Promise<void>;
+  /** The last one; null where there is none, or where the entries it was made of are not what they were. */
+  latest(): Promise<KeptCheckpoint | null>;
+}

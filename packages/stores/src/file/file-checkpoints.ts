@@ -1,0 +1,134 @@
+import { JournalError } from '@pawl/agent-loop/store';
+import type { Checkpoint, Checkpoints, KeptCheckpoint, Slice } from '@pawl/agent-loop/store';
+import { readBlobBytes } from './blob-folder.ts';
+import type { Chain } from './chain.ts';
+import { writeCheckpoint } from './checkpoint-file.ts';
+import type { Cover } from './checkpoint-file.ts';
+import type { Covered } from './covered.ts';
+import type { FileSystem } from './file-system.ts';
+import type { Segment } from './segment.ts';
+
+/** A further part of what is there already that makes a checkpoint due: an eighth, so that few are written and little is left to read. */
+const PART = 8;
+
+/** The journal that checkpoints are of. */
+export interface Owner {
+  readonly epoch: number;
+  /** How many entries it holds. */
+  length(): number;
+  /** Its own segment as far as it is written; null while something is being appended, and once nothing can be. */
+  end(): Cover | null;
+  /** Makes the next line lean on none before it, so that reading can begin there. */
+  restart(): void;
+  isStillOwner(): Promise<boolean>;
+}
+
+/** Where they are kept, and after how many bytes one is due at the earliest. */
+interface Place {
+  readonly fs: FileSystem;
+  readonly directory: string;
+  readonly checkpointBytes: number;
+}
+
+/** The checkpoints of a session: a file that says how far it covers the segments. */
+export class FileCheckpoints implements Checkpoints {
+  readonly #place: Place;
+  readonly #segments: readonly Segment[];
+  /** Bytes of those. */
+  readonly #bytes: number;
+  readonly #owner: Owner | null;
+  /** What the latest checkpoint covers. */
+  #coveredBytes: number;
+  #covered: Covered | null;
+  /** The checkpoint that is being written. */
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(place: Place, { segments, covered }: Chain, owner: Owner | null) {
+    this.#place = place;
+    this.#segments = segments;
+    this.#bytes = sum(segments);
+    this.#owner = owner;
+    this.#covered = covered;
+    this.#coveredBytes = sum(covered?.checkpoint.covers ?? []);
+  }
+
+  get due(): boolean {
+    const end = this.#owner?.end();
+    if (!end) return false;
+    const more = this.#bytes + end.bytes - this.#coveredBytes;
+    return more >= Math.max(this.#place.checkpointBytes, this.#coveredBytes / PART);
+  }
+
+  async keep(checkpoint: Checkpoint): Promise<void> {
+    const owner = this.#owner;
+    const end = owner?.end();
+    if (!owner || !end || checkpoint.seq !== owner.length())
+      throw new JournalError('seq-conflict', 'A checkpoint is of the whole journal, and kept by its owner.');
+    const covers = [...this.#segments.map(coverOf), ...(end.entries > 0 ? [end] : [])];
+    this.#coveredBytes = this.#bytes + end.bytes;
+    if (end.entries > 0) owner.restart();
+    const { fs, directory } = this.#place;
+    const written = this.#writing.then(() =>
+      writeCheckpoint({ fs, directory, epoch: owner.epoch }, checkpoint, covers, () => owner.isStillOwner()),
+    );
+    this.#writing = written.catch(() => {});
+    await written;
+  }
+
+  async latest(): Promise<KeptCheckpoint | null> {
+    const covered = this.#covered;
+    this.letGo();
+    if (!covered) return null;
+    const { checkpoint, segments, bytes } = covered;
+    const apart = await readApart(this.#place, segments);
+    if (!apart) return null;
+    const { seq, state, steps } = checkpoint;
+    return { seq, state, steps, content: (at) => apart.get(at) ?? inSegment(segments, bytes, at) };
+  }
+
+  /** The first reader is gone: what is left in memory for one is let go of. */
+  letGo(): void {
+    this.#covered = null;
+  }
+
+  /** Resolves when none is being written. */
+  get settled(): Promise<void> {
+    return this.#writing;
+  }
+}
+
+/** The contents that have files of their own; null where one is not what was written. */
+async function readApart(
+  { fs, directory }: Place,
+  segments: readonly Segment[],
+): Promise<ReadonlyMap<number, Slice> | null> {
+  const apart = new Map<number, Slice>();
+  try {
+    for (const { contents } of segments) {
+      for (const [seq, blob] of contents.blobs) {
+        const bytes = await readBlobBytes(fs, directory, blob);
+        apart.set(seq, { bytes, from: 0, to: bytes.length });
+      }
+    }
+  } catch (error) {
+    if (error instanceof JournalError && error.code === 'corrupt') return null;
+    throw error;
+  }
+  return apart;
+}
+
+function inSegment(segments: readonly Segment[], bytes: ReadonlyMap<number, Buffer>, seq: number): Slice {
+  const segment = segments.findLast(({ header }) => header.seq <= seq);
+  const place = segment?.contents.of(seq);
+  const whole = bytes.get(segment?.header.epoch ?? 0);
+  if (!place || !whole || !('from' in place)) throw new RangeError(`Entry ${seq} has no content.`);
+  return { bytes: whole, from: place.from, to: place.to };
+}
+
+function coverOf({ header, entries, bytes, crc, sum: all, safe, contents }: Segment): Cover {
+  return { epoch: header.epoch, entries, bytes, crc, sum: all, safe, contents };
+}
+
+function sum(of: readonly { readonly bytes: number }[]): number {
+  return of.reduce((total, { bytes }) => total + bytes, 0);
+}
