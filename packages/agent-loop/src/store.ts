@@ -22,5 +22,4 @@ export type {
   JournalInfo,
   JournalStore,
 } from './journal/journal.ts';
-export type { Slice } from './journal/kept-message.ts';
 export { memoryStore } from './journal/memory-store.ts';

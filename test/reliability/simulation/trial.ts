@@ -322,8 +322,8 @@ class World {
 }
 
 function savedBy(state: SessionState): unknown {
-  const { seq, state: text, steps, contents } = state.checkpoint();
-  return [seq, JSON.parse(text), JSON.parse(steps), contents];
+  const { seq, state: text, steps, pieces, free } = state.checkpoint();
+  return [seq, JSON.parse(text), JSON.parse(steps), pieces, free];
 }
 
 function isJournalFailure(error: unknown): boolean {

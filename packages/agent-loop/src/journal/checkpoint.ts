@@ -1,5 +1,3 @@
-import type { Slice } from './kept-message.ts';
-
 /**
  * What the entries before a position fold into, kept beside them so that whoever opens the journal next need not fold them
  * again. It says nothing that they do not: a journal whose checkpoint is lost opens all the same, only later.
@@ -11,8 +9,13 @@ export interface Checkpoint {
   readonly state: string;
   /** JSON text as well: what is seldom asked for, and read only then. */
   readonly steps: string;
-  /** Positions of the entries whose contents the state refers to instead of repeating them, in any order. */
-  readonly contents: readonly number[];
+  /**
+   * What comes back as bytes, one piece behind the other: a string stands for itself, a number for the content of the entry
+   * at that position, as JSON; of a reply it is that of its message. So contents are kept once.
+   */
+  readonly pieces: readonly (string | number)[];
+  /** How many bytes are left free before the first piece and behind the last, for whoever goes on with the array. */
+  readonly free: { readonly before: number; readonly behind: number };
 }
 
 /** A checkpoint as a journal gives it back. */
@@ -21,8 +24,10 @@ export interface KeptCheckpoint {
   readonly state: string;
   /** The text is made when it is asked for. */
   steps(): string;
-  /** The JSON of the field `content` of an entry, of a reply's message: one of `contents`. */
-  content(seq: number): Slice;
+  /** The pieces, with the free bytes. Whoever asked for the checkpoint owns them. */
+  readonly bytes: Uint8Array;
+  /** For each piece the first byte behind it. */
+  readonly ends: readonly number[];
 }
 
 /** Where a journal keeps checkpoints of itself. */
@@ -34,6 +39,6 @@ export interface Checkpoints {
    * where that can not be done; nothing else is lost by it.
    */
   keep(checkpoint: Checkpoint): Promise<void>;
-  /** The last one; null where there is none, or where the entries it was made of are not what they were. */
+  /** The last one; null where there is none, or where the entries it was made of are not what they were. Asked for once, before anything is read. */
   latest(): Promise<KeptCheckpoint | null>;
 }

@@ -8,38 +8,12 @@ export interface Slice {
   readonly to: number;
 }
 
-/** The result of a tool call. */
-export interface KeptResult {
-  readonly callId: string;
-  readonly failed: boolean;
-  /** What the model reads, as JSON. */
-  readonly content: Slice;
-}
-
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** The bytes of a text. */
-export function sliceOf(text: string): Slice {
-  const bytes = encoder.encode(text);
-  return { bytes, from: 0, to: bytes.length };
-}
 
 /** The text of a slice. */
 export function sliceText({ bytes, from, to }: Slice): string {
   return decoder.decode(bytes.subarray(from, to));
 }
-
-const HEADS = {
-  assistant: sliceOf('{"role":"assistant","content":'),
-  user: sliceOf('{"role":"user","content":'),
-};
-const END = sliceOf('}');
-const RESULTS = sliceOf('{"role":"user","content":[{"type":"tool_result","tool_use_id":');
-const NEXT_RESULT = sliceOf(',{"type":"tool_result","tool_use_id":');
-const CONTENT = sliceOf(',"content":');
-const FAILED = sliceOf(',"is_error":true}');
-const RESULTS_END = sliceOf(']}');
 
 /** A message as an object, or as it is kept. */
 export type AnyMessage = MessageParam | KeptMessage;
@@ -49,80 +23,62 @@ export function messageOf(message: AnyMessage): MessageParam {
   return message instanceof KeptMessage ? message.message : message;
 }
 
-/**
- * A message as its journal has it, in bytes: it is parsed when somebody looks at it. It holds nothing but text, thinking,
- * tool calls and results in text: no images, no documents, no breakpoints.
- */
-export class KeptMessage {
-  readonly role: 'user' | 'assistant';
-  /** The content; null where it consists of results. */
-  readonly #content: Slice | null;
-  readonly results: readonly KeptResult[];
+/** A message as the JSON that is sent: it is parsed when somebody looks at it. It is a plain one, see `isPlain`. */
+export class KeptMessage implements Slice {
+  readonly role: MessageParam['role'];
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
   #message: MessageParam | undefined;
 
-  constructor(role: KeptMessage['role'], content: Slice | readonly KeptResult[]) {
+  constructor(role: MessageParam['role'], bytes: Uint8Array, from: number, to: number) {
     this.role = role;
-    this.#content = isSlice(content) ? content : null;
-    this.results = isSlice(content) ? NO_RESULTS : content;
+    this.bytes = bytes;
+    this.from = from;
+    this.to = to;
   }
 
   /** The message, parsed once. Throws a JournalError `corrupt` where that is not possible. */
   get message(): MessageParam {
-    return (this.#message ??= this.#parse());
+    return (this.#message ??= parsed(sliceText(this)) as MessageParam);
   }
 
-  /** About its size as JSON, in bytes. */
-  get size(): number {
-    if (this.#content) return HEADS.assistant.to + lengthOf(this.#content) + END.to;
-    let size = RESULTS.to + RESULTS_END.to;
-    for (const { callId, content } of this.results)
-      size += NEXT_RESULT.to + callId.length + 2 + CONTENT.to + lengthOf(content) + FAILED.to;
-    return size;
+  /** Takes the message from whoever has parsed it, and gives it back. */
+  adopt(message: MessageParam): MessageParam {
+    return (this.#message ??= message);
   }
+}
 
-  /** Its JSON, piece by piece. */
-  write(add: (piece: Slice | string) => void): void {
-    if (!this.#content) return writeResults(this.results, add);
-    add(HEADS[this.role]);
-    add(this.#content);
-    add(END);
-  }
+/** Bytes that are parsed at once: a text of so many is made where memory is used again and again. */
+const PARSED_AT_ONCE = 1 << 15;
 
-  #parse(): MessageParam {
-    const pieces: string[] = [];
-    this.write((piece) => pieces.push(typeof piece === 'string' ? piece : sliceText(piece)));
-    try {
-      return JSON.parse(pieces.join('')) as MessageParam;
-    } catch (cause) {
-      throw new JournalError('corrupt', 'A record is whole, but its content is no JSON.', { cause });
+/**
+ * Parses messages of one array that stand one behind the other, commas between them, several at once. Calls `take` with
+ * each, in their order.
+ */
+export function parseRow(row: readonly KeptMessage[], take: (message: MessageParam) => void): void {
+  for (let start = 0; start < row.length;) {
+    const first = row[start] as KeptMessage;
+    let end = start + 1;
+    while (end < row.length && (row[end]?.to ?? 0) - first.from < PARSED_AT_ONCE) end += 1;
+    const { bytes, from } = first;
+    const messages = parsed(`[${sliceText({ bytes, from, to: row[end - 1]?.to ?? from })}]`);
+    for (const message of messages as MessageParam[]) {
+      take((row[start] as KeptMessage).adopt(message));
+      start += 1;
     }
   }
 }
 
-const NO_RESULTS: readonly KeptResult[] = [];
-
-function writeResults(results: readonly KeptResult[], add: (piece: Slice | string) => void): void {
-  let opening = RESULTS;
-  for (const { callId, content, failed } of results) {
-    add(opening);
-    add(JSON.stringify(callId));
-    add(CONTENT);
-    add(content);
-    add(failed ? FAILED : END);
-    opening = NEXT_RESULT;
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new JournalError('corrupt', 'A record is whole, but its content is no JSON.', { cause });
   }
-  add(RESULTS_END);
 }
 
-function isSlice(content: Slice | readonly KeptResult[]): content is Slice {
-  return !Array.isArray(content);
-}
-
-function lengthOf({ from, to }: Slice): number {
-  return to - from;
-}
-
-/** Whether a message holds nothing that anybody would have to look for, so that it may be kept unparsed. */
+/** Whether a message holds nothing that anybody would have to look for, so that it may be kept unparsed: only text, thinking, and tool calls and their results in text. */
 export function isPlain({ content }: MessageParam): boolean {
   return typeof content === 'string' || content.every(isPlainBlock);
 }

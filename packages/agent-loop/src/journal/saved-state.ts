@@ -2,6 +2,7 @@ import type { RequestParams } from '../api.ts';
 import type { Step } from '../loop/result.ts';
 import type { StepList, StepsBefore } from '../money/step-list.ts';
 import type { KeptCheckpoint } from './checkpoint.ts';
+import { RowWriter } from './message-row.ts';
 
 /** Steps as a checkpoint has them: the number of a list, and the latest of it. */
 export interface SavedSteps {
@@ -17,8 +18,7 @@ interface StepsText {
 
 /** Gathers what parts of a state have in common while they are saved. */
 export class Saving {
-  /** Positions of the entries whose contents are referred to. */
-  readonly contents: number[] = [];
+  readonly row = new RowWriter();
   readonly params: RequestParams[] = [];
   readonly #steps = new Map<Step, number>();
   readonly #lists: number[][] = [];
@@ -57,9 +57,6 @@ export class Restoring {
     this.#params = params;
   }
 
-  /** The JSON of an entry's content. */
-  content: KeptCheckpoint['content'] = (seq) => this.#kept.content(seq);
-
   params(number: number | null): RequestParams | null {
     return number === null ? null : (this.#params[number] ?? null);
   }
@@ -69,7 +66,7 @@ export class Restoring {
       latest,
       all: () => {
         const { steps, lists } = (this.#steps ??= JSON.parse(this.#kept.steps()) as StepsText);
-        return (lists[list] ?? []).flatMap((number) => steps[number] ?? []);
+        return (lists[list] ?? []).map((number) => steps[number] as Step);
       },
     };
   }

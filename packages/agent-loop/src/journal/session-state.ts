@@ -6,8 +6,9 @@ import { type CallRecord, CallRecords, type SavedCalls } from './call-records.ts
 import type { Checkpoint, KeptCheckpoint } from './checkpoint.ts';
 import type { Entry, ForkEvent, RunEndEvent, SettingsEvent } from './events.ts';
 import type { AnyMessage } from './kept-message.ts';
+import type { KeptRow } from './message-row.ts';
 import { compactingAt } from '../money/compaction-plan.ts';
-import { RequestBody } from '../request/request-body.ts';
+import { headRoom, RequestBody } from '../request/request-body.ts';
 import { RunRecord, type SavedRun } from './run-record.ts';
 import { RunSpend, type SavedRunSpend } from '../money/run-spend.ts';
 import { Restoring, Saving } from './saved-state.ts';
@@ -37,6 +38,9 @@ const NO_SCRIPTS = new ScriptState();
 /** Of what a checkpoint's text means. A reader leaves alone what it does not know, and folds the entries. */
 const CHECKPOINT_VERSION = 1;
 
+/** Bytes that a checkpoint leaves free behind its messages, for those that follow. */
+const ROOM = 1 << 18;
+
 /** A state as a checkpoint has it. */
 interface SavedState {
   readonly version: number;
@@ -52,6 +56,8 @@ interface SavedState {
   readonly scripts: readonly SavedScript[] | null;
   readonly cache: SavedCacheLog;
   readonly paused: boolean;
+  /** Bytes before the first message. */
+  readonly before: number;
   /** What the parts name by number. */
   readonly params: readonly RequestParams[];
 }
@@ -79,6 +85,8 @@ export class SessionState {
   /** What the journal tells of its prompt cache. */
   readonly cache = new CacheLog();
   #body: RequestBody | undefined;
+  /** The messages of the checkpoint that it was restored from, as long as nobody has built on them. */
+  #kept: KeptRow | null = null;
   #marked:
     | { readonly params: RequestParams; readonly key: string; readonly fields: RequestParams }
     | undefined;
@@ -93,6 +101,7 @@ export class SessionState {
       },
       rewrite: () => {
         this.#body = undefined;
+        this.#kept = null;
         this.cache.rewrite(this.transcript.messages);
       },
     });
@@ -105,7 +114,6 @@ export class SessionState {
     const from = new Restoring(kept, saved.params);
     const state = new SessionState();
     const { prefix, compactAt, settings, children, scripts, run, paused } = saved;
-    state.transcript.restore(saved.transcript, from);
     state.total = Tally.restore(saved.total, from);
     state.spend = RunSpend.restore(saved.spend);
     state.run = run && RunRecord.restore(run, from);
@@ -114,6 +122,7 @@ export class SessionState {
     state.#children = children ? ChildRecords.restore(children) : undefined;
     state.#scripts = scripts ? ScriptState.restore(scripts, from) : undefined;
     state.cache.restore(saved.cache, from);
+    state.#kept = state.transcript.restore(saved.transcript, kept, saved.before);
     state.prefix = prefix;
     state.compactAt = compactAt;
     state.#paused = paused;
@@ -153,7 +162,8 @@ export class SessionState {
   ): ModelRequest {
     const { container, ...params } = given;
     const { transcript } = this;
-    this.#body ??= new RequestBody(params, transcript.all);
+    this.#body ??= new RequestBody(params, transcript.all, this.#kept);
+    this.#kept = null;
     const marks = mark(this.#body.length);
     const head = this.#withMarks(given, params, marks);
     this.#body.lead(head);
@@ -256,10 +266,12 @@ export class SessionState {
   /** What it has folded, for whoever opens its journal next. */
   checkpoint(): Checkpoint {
     const saving = new Saving();
+    // The request is built around the messages.
+    const before = headRoom(this.settings?.params ?? {});
     const { prefix, compactAt, settings } = this;
     const saved: SavedState = {
       version: CHECKPOINT_VERSION,
-      transcript: this.transcript.save(saving),
+      transcript: this.transcript.save(saving.row),
       total: this.total.save(saving),
       spend: this.spend.save(),
       run: this.run?.save(saving) ?? null,
@@ -271,10 +283,12 @@ export class SessionState {
       scripts: this.#scripts?.save(saving) ?? null,
       cache: this.cache.save(saving),
       paused: this.#paused,
+      before,
       params: saving.params,
     };
-    const { contents, stepsText: steps } = saving;
-    return { seq: this.#length, state: JSON.stringify(saved), steps, contents };
+    const { row, stepsText: steps } = saving;
+    const free = { before, behind: ROOM };
+    return { seq: this.#length, state: JSON.stringify(saved), steps, pieces: row.pieces, free };
   }
 
   #newRun(runId: string): RunRecord {

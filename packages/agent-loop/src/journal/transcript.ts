@@ -1,8 +1,9 @@
 import type { ContentBlockParam, Message, MessageParam, ToolUseBlock } from '../api.ts';
 import type { Entry, ReplyEvent, ToolEndEvent } from './events.ts';
+import type { KeptCheckpoint } from './checkpoint.ts';
 import { type AnyMessage, messageOf, sliceText } from './kept-message.ts';
-import { MessageList, type SavedMessage, type Source } from './message-list.ts';
-import type { Restoring, Saving } from './saved-state.ts';
+import { MessageList, type SavedMessages } from './message-list.ts';
+import { below, type KeptRow, rowOf, type RowWriter, type SavedContent } from './message-row.ts';
 import { isThinking, sendable, settleLastTurn } from './sendable.ts';
 
 type ResultParam = Extract<ContentBlockParam, { type: 'tool_result' }>;
@@ -18,10 +19,16 @@ export interface TranscriptReader {
 
 /** A transcript as a checkpoint has it. */
 export interface SavedTranscript {
-  readonly messages: readonly SavedMessage[];
+  readonly messages: SavedMessages;
   /** Whether calls of the last reply are open. */
   readonly open: boolean;
-  readonly ended: readonly (readonly [callId: string, outcome: ToolEndEvent['outcome'], seq: number])[];
+  /** `piece`: the one that is the content. */
+  readonly ended: readonly {
+    readonly callId: string;
+    readonly outcome: ToolEndEvent['outcome'];
+    readonly seq: number;
+    readonly piece: number;
+  }[];
   readonly container: Message['container'];
 }
 
@@ -88,7 +95,8 @@ export class Transcript {
   continueWith(content: string | readonly ContentBlockParam[], seq: number | null = null): void {
     this.#closeOpenCalls();
     this.#settleLastTurn();
-    this.#push({ role: 'user', content: content as string | ContentBlockParam[] }, seq);
+    const message = { role: 'user', content: content as string | ContentBlockParam[] } as const;
+    this.#push(message, seq === null ? null : below(seq));
   }
 
   /** Takes back the last user message, which the API has refused: with it nothing could ever be sent again. */
@@ -154,28 +162,30 @@ export class Transcript {
   }
 
   /** For a checkpoint. */
-  save(saving: Saving): SavedTranscript {
-    const ended = [...this.#ended].map(([callId, { outcome, seq }]) => {
-      saving.contents.push(seq);
-      return [callId, outcome, seq] as const;
-    });
-    return {
-      messages: this.#list.save(saving),
-      open: this.#open.length > 0,
-      ended,
-      container: this.#container,
-    };
+  save(row: RowWriter): SavedTranscript {
+    const messages = this.#list.save(row);
+    const ended = [...this.#ended].map(([callId, { outcome, seq }]) => ({
+      callId,
+      outcome,
+      seq,
+      piece: row.pieces.push(seq) - 1,
+    }));
+    return { messages, open: this.#open.length > 0, ended, container: this.#container };
   }
 
-  /** What a checkpoint has. */
-  restore({ messages, open, ended, container }: SavedTranscript, from: Restoring): void {
-    this.#list.restore(messages, from);
+  /** Takes what a checkpoint has. Returns the messages as bytes, the first of which is at `from`. */
+  restore(saved: SavedTranscript, kept: KeptCheckpoint, from: number): KeptRow {
+    const { messages, open, ended, container } = saved;
+    const row = rowOf(messages.sources, messages.ends, from, kept);
+    this.#list.restore(messages, row);
     if (open) this.#open = this.#list.from(this.length - 1).flatMap(callsOf);
-    for (const [callId, outcome, seq] of ended) {
-      const content = JSON.parse(sliceText(from.content(seq))) as ToolEndEvent['content'];
+    for (const { callId, outcome, seq, piece } of ended) {
+      const json = { bytes: kept.bytes, from: kept.ends[piece - 1] ?? from, to: kept.ends[piece] ?? from };
+      const content = JSON.parse(sliceText(json)) as ToolEndEvent['content'];
       this.#ended.set(callId, { outcome, content, seq });
     }
     this.#container = container;
+    return row;
   }
 
   #applyReply({ message, brokenCalls, seq }: ReplyEvent): void {
@@ -208,12 +218,15 @@ export class Transcript {
     return { role: 'user', content: this.#open.map((call) => resultOf(call, this.#ended.get(call.id))) };
   }
 
-  /** Results that say more than what their calls came to are not told by the entries alone. */
-  #sourceOfResults(): Source {
-    const ends = this.#open.map((call) =>
-      toolsetOf(call) === undefined ? this.#ended.get(call.id) : undefined,
-    );
-    return ends.every((end) => end !== undefined) ? ends.map(({ seq }) => seq) : null;
+  /** Null where they say more than what their calls came to, and are not told by the entries alone. */
+  #sourceOfResults(): SavedContent | null {
+    const source: (string | number)[] = [];
+    for (const call of this.#open) {
+      const end = this.#ended.get(call.id);
+      if (!end || toolsetOf(call) !== undefined) return null;
+      source.push(call.id, end.outcome === 'ok' ? end.seq : below(end.seq));
+    }
+    return source;
   }
 
   /** Nothing of the server's may be open where a user message follows. A turn of nothing else gives way to the one before. */
@@ -235,7 +248,7 @@ export class Transcript {
     return Math.max(from, 0);
   }
 
-  #push(message: MessageParam, source: Source): void {
+  #push(message: MessageParam, source: SavedContent | null): void {
     this.#list.push(message, source);
     this.#reader?.append(message);
   }

@@ -118,8 +118,9 @@ export class RunState implements Parent {
           this.#deciders?.get(entry.callId)?.(entry);
       },
       rest: ({ type }) => {
-        // Now the run waits for the model, or is over: nobody waits for a checkpoint.
-        if (type === 'request' || type === 'run-end') void checkpointIfDue(journal, state, () => logger);
+        if (!journal.checkpoints?.due || !(type === 'request' || type === 'run-end')) return;
+        // In a moment the request is on its way, or the run is over, and nobody waits for a checkpoint.
+        this.seams.timer(0, () => void checkpointIfDue(journal, state, () => logger));
       },
     });
   }

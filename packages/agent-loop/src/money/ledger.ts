@@ -46,11 +46,11 @@ export function costOf(steps: readonly Step[], lostUsd: number | null): Cost {
     const amount = amountOf(step.usd);
     total = plus(total, amount);
     byAgent.add(step.agent, step.usage, amount);
-    for (const [model, part] of partsOf(step)) {
-      byModel.add(model, part.usage, amountOf(part.usd));
-      if (part.usd === null || step.lostUsd === null) unpriced.add(model);
+    for (const [model, { usage, usd }] of partsOf(step)) {
+      byModel.add(model, usage, usd === step.usd ? amount : amountOf(usd));
+      if (usd === null || step.lostUsd === null) unpriced.add(model);
     }
-    for (const [tool, usage, part] of readParts(step, amount)) byTool.add(tool, usage, part);
+    addReads(byTool, step, amount);
   }
   return {
     usd: usdOf(total),
@@ -77,16 +77,16 @@ function partsOf(step: Step): readonly (readonly [string, CostPart])[] {
 }
 
 /** A step divided among the tools whose results it read, by the number of their calls. */
-function readParts({ reads, usage }: Step, amount: Amount | null): [string, Usage, Amount | null][] {
+function addReads(byTool: Accounts, { reads, usage }: Step, amount: Amount | null): void {
+  const [first] = reads;
+  if (first === undefined) return;
+  // Mostly there is one tool, which has all of it.
+  if (reads.every((tool) => tool === first)) return byTool.add(first, usage, amount);
   const calls = new Map<string, number>();
   for (const tool of reads) calls.set(tool, (calls.get(tool) ?? 0) + 1);
-  if (calls.size === 0) return [];
   const weights = [...calls.values()];
   const usages = shareUsage(usage, weights);
   const amounts = amount === null ? [] : share(amount, weights);
-  return [...calls.keys()].map((tool, index) => [
-    tool,
-    usages[index] ?? emptyUsage(),
-    amounts[index] ?? null,
-  ]);
+  for (const [index, tool] of [...calls.keys()].entries())
+    byTool.add(tool, usages[index] ?? emptyUsage(), amounts[index] ?? null);
 }

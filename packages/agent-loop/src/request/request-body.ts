@@ -1,5 +1,6 @@
 import type { MessageParam, RequestParams } from '../api.ts';
-import { type AnyMessage, KeptMessage, type Slice, sliceOf } from '../journal/kept-message.ts';
+import { type AnyMessage, KeptMessage, type Slice } from '../journal/kept-message.ts';
+import type { KeptRow } from '../journal/message-row.ts';
 import { forgetJson, jsonOf } from './json-cache.ts';
 
 const encoder = new TextEncoder();
@@ -7,8 +8,7 @@ const FIRST_CAPACITY = 1024;
 /** So much longer the fields before the messages may get before the messages have to move. */
 const ROOM = 192;
 const END = encoder.encode(']}');
-const SEPARATOR = sliceOf(',');
-const FEW = 80;
+const COMMA = 44;
 
 /**
  * The JSON body of the next request, kept as bytes. Every message is serialised once, when it joins, and never copied
@@ -22,18 +22,29 @@ export class RequestBody {
   #messagesAt: number;
   #end: number;
   /** For each message where it ends, counted from the beginning of the first. */
-  readonly #ends: number[] = [];
+  readonly #ends: number[];
   #params: object;
 
-  /** `params` are the fields that stay the same; they stand before the messages. */
-  constructor(params: Omit<RequestParams, 'container'>, messages: readonly AnyMessage[] = []) {
+  /**
+   * `params` are the fields that stay the same; they stand before the messages. Where the first of these are `kept` in a
+   * row already, the body is put around them.
+   */
+  constructor(
+    params: Omit<RequestParams, 'container'>,
+    messages: readonly AnyMessage[] = [],
+    kept: KeptRow | null = null,
+  ) {
     const head = encoder.encode(headOf(params));
-    this.#start = ROOM;
-    this.#messagesAt = this.#end = ROOM + head.length;
-    this.#buffer = new Uint8Array(Math.max(FIRST_CAPACITY, this.#end + sizeOf(messages)));
-    this.#buffer.set(head, ROOM);
+    const row = kept && head.length <= kept.from ? kept : null;
+    this.#messagesAt = row?.from ?? ROOM + head.length;
+    this.#end = row?.messages.at(-1)?.to ?? this.#messagesAt;
+    this.#ends = row?.messages.map(({ to }) => to - row.from) ?? [];
+    this.#buffer =
+      row?.bytes ?? new Uint8Array(Math.max(FIRST_CAPACITY, this.#messagesAt + sizeOf(messages)));
+    this.#start = this.#messagesAt - head.length;
+    this.#buffer.set(head, this.#start);
     this.#params = params;
-    for (const message of messages) this.append(message);
+    for (const message of messages.slice(this.#ends.length)) this.append(message);
   }
 
   /** Size of the body in bytes, but for what follows the messages. */
@@ -52,9 +63,11 @@ export class RequestBody {
     this.#buffer.set(head, this.#start);
   }
 
+  /** To another array: whoever reads a message that was kept reads it where it was. */
   #moveBy(bytes: number): void {
-    this.#reserve(bytes);
-    this.#buffer.copyWithin(this.#messagesAt + bytes, this.#messagesAt, this.#end);
+    const moved = new Uint8Array(this.#buffer.length + bytes);
+    moved.set(this.#buffer.subarray(this.#messagesAt, this.#end), this.#messagesAt + bytes);
+    this.#buffer = moved;
     this.#messagesAt += bytes;
     this.#end += bytes;
   }
@@ -67,24 +80,12 @@ export class RequestBody {
     this.#ends.push(this.#end - this.#messagesAt);
   }
 
-  #copyIn(message: KeptMessage, isFirst: boolean): void {
-    if (!isFirst) this.#add(SEPARATOR);
-    message.write(this.#add);
+  #copyIn({ bytes, from, to }: Slice, isFirst: boolean): void {
+    this.#reserve(to - from + 1);
+    if (!isFirst) this.#buffer[this.#end++] = COMMA;
+    this.#buffer.set(bytes.subarray(from, to), this.#end);
+    this.#end += to - from;
   }
-
-  readonly #add = (piece: Slice | string): void => {
-    if (typeof piece === 'string') return this.#write(piece);
-    const { bytes, from, to } = piece;
-    const length = to - from;
-    this.#reserve(length);
-    const buffer = this.#buffer;
-    const end = this.#end;
-    // For a few bytes a view costs more than they do.
-    if (length === bytes.length) buffer.set(bytes, end);
-    else if (length > FEW) buffer.set(bytes.subarray(from, to), end);
-    else for (let index = 0; index < length; index += 1) buffer[end + index] = bytes[from + index] ?? 0;
-    this.#end = end + length;
-  };
 
   /**
    * The whole body, as a view: its end is overwritten by the next message. A request is over by then, for the next
@@ -143,7 +144,7 @@ export interface BodyChanges {
 /** Bytes that messages which nobody has parsed take, and some to spare for what follows. */
 function sizeOf(messages: readonly AnyMessage[]): number {
   let size = 0;
-  for (const message of messages) if (message instanceof KeptMessage) size += message.size + 1;
+  for (const message of messages) if (message instanceof KeptMessage) size += message.to - message.from + 1;
   return Math.ceil(size * 1.25);
 }
 
@@ -159,7 +160,12 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-function headOf(params: Omit<RequestParams, 'container'>): string {
+/** How many bytes the fields before the messages will need, breakpoints and all. */
+export function headRoom(params: object): number {
+  return encoder.encode(headOf(params)).length + 4 * ROOM;
+}
+
+function headOf(params: object): string {
   return `${JSON.stringify(params).slice(0, -1)},"messages":[`;
 }
 

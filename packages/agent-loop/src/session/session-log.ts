@@ -52,10 +52,7 @@ export class SessionLog {
       if (!(error instanceof JournalError && error.code === 'corrupt')) throw error;
       const unnamed = { where: this.#id, from: 0, to: 0, message: error.message };
       this.#damageOnReading = error.damage ?? unnamed;
-      return;
     }
-    // It was due because the one before was not kept, or is lost: whoever opens it next shall not read as much.
-    void this.#checkpoint();
   }
 
   #checkpoint(): Promise<void> {

@@ -132,13 +132,14 @@ function checkpointsOf({ checkpoints }: Journal): Checkpoints {
   return checkpoints;
 }
 
-/** One that names the contents of its entries, the last first. */
+/** One that holds the contents of its entries, the last first, with texts between them and bytes around them. */
 function checkpointOf(seq: number): Checkpoint {
   return {
     seq,
     state: JSON.stringify({ upTo: seq, text: '天気 "\u2028"' }),
     steps: JSON.stringify({ steps: seq }),
-    contents: withContent(seq).map((entry) => entry.seq),
+    pieces: withContent(seq).flatMap((entry) => [`«${entry.seq}»`, '', entry.seq]),
+    free: { before: 7, behind: 9 },
   };
 }
 
@@ -155,14 +156,23 @@ async function latestOf(store: JournalStore, id: string): Promise<KeptCheckpoint
   return kept;
 }
 
+function holdsContents({ bytes, ends }: KeptCheckpoint, entries: readonly Entry[]): void {
+  assert.equal(ends.length, 3 * entries.length);
+  assert.equal(bytes.length, (ends.at(-1) ?? 7) + 9);
+  const texts = ends.map((to, index) => sliceText({ bytes, from: ends[index - 1] ?? 7, to }));
+  for (const [index, entry] of entries.entries()) {
+    const [name, nothing, content = ''] = texts.slice(3 * index);
+    assert.deepEqual([name, nothing, JSON.parse(content)], [`«${entry.seq}»`, '', contentOf(entry)]);
+  }
+}
+
 async function hasLatest(store: JournalStore, id: string, seq: number): Promise<void> {
   const journal = await store.open(id);
   const kept = await checkpointsOf(journal).latest();
   assert.ok(kept, 'there is no checkpoint');
   const { state, steps } = checkpointOf(seq);
   assert.deepEqual([kept.seq, kept.state, kept.steps()], [seq, state, steps]);
-  for (const entry of withContent(seq))
-    assert.deepEqual(JSON.parse(sliceText(kept.content(entry.seq))), contentOf(entry));
+  holdsContents(kept, withContent(seq));
   assert.deepEqual(await all(journal, seq), ENTRIES.slice(seq));
   assert.deepEqual(await all(journal, Math.floor(seq / 2)), ENTRIES.slice(Math.floor(seq / 2)));
   await journal.close();

@@ -1,4 +1,4 @@
-import type { Checkpoint, Journal, JournalStore } from '../../src/store.ts';
+import type { Checkpoint, Checkpoints, Journal, JournalStore } from '../../src/store.ts';
 import { contentOf } from '../../src/testkit/sample-entries.ts';
 
 /** A store of which every session keeps a checkpoint whenever it can, and the next owner begins there. */
@@ -16,7 +16,7 @@ export function checkpointingStore(store: JournalStore): JournalStore {
 }
 
 function withCheckpoints(journal: Journal, id: string, kept: Map<string, Checkpoint>): Journal {
-  const checkpoints: Journal['checkpoints'] = {
+  const checkpoints: Checkpoints = {
     due: true,
     async keep(checkpoint) {
       kept.set(id, checkpoint);
@@ -24,18 +24,16 @@ function withCheckpoints(journal: Journal, id: string, kept: Map<string, Checkpo
     async latest() {
       const found = kept.get(id);
       if (!found || found.seq > journal.length) return null;
-      const contents = new Map<number, unknown>();
-      for await (const entry of journal.read())
-        if (found.contents.includes(entry.seq)) contents.set(entry.seq, contentOf(entry));
-      return {
-        seq: found.seq,
-        state: found.state,
-        steps: () => found.steps,
-        content(seq) {
-          const bytes = Buffer.from(JSON.stringify(contents.get(seq)));
-          return { bytes, from: 0, to: bytes.length };
-        },
-      };
+      const contents: unknown[] = [];
+      for await (const entry of journal.read()) contents.push(contentOf(entry));
+      const { seq, state, steps, pieces, free } = found;
+      const parts = pieces.map((piece) =>
+        Buffer.from(typeof piece === 'string' ? piece : JSON.stringify(contents[piece])),
+      );
+      let end = free.before;
+      const ends = parts.map(({ length }) => (end += length));
+      const bytes = Buffer.concat([Buffer.alloc(free.before), ...parts, Buffer.alloc(free.behind)]);
+      return { seq, state, steps: () => steps, bytes, ends };
     },
   };
   return proxied(journal, { checkpoints });

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { JournalError } from '@pawl/agent-loop/store';
-import type { JournalDamage } from '@pawl/agent-loop/store';
 import { codeOf } from './file-system.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { blobDirectory, blobPath } from './layout.ts';
 import type { Blob } from './line.ts';
 import { readFully, writeFully } from './line-scanner.ts';
+import { corrupt } from './journal-errors.ts';
 
 /** Keeps large contents in files of their own, named by what is in them, so that each is kept once. */
 export class BlobFolder {
@@ -91,12 +90,6 @@ export async function makeDirectory(fs: FileSystem, path: string): Promise<boole
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
-}
-
-/** A JournalError `corrupt` that names the damage. */
-export function corrupt(damage: JournalDamage): JournalError {
-  const { where, from, to, message } = damage;
-  return new JournalError('corrupt', `${message} (bytes ${from} to ${to} of ${where})`, { damage });
 }
 
 /** Opens a file for reading; undefined where there is none. */

@@ -38,7 +38,7 @@ export function readChain(fs: FileSystem, directory: string): Promise<Chain> {
 export function readChainFrom(fs: FileSystem, directory: string): Promise<Chain> {
   return scanChain(fs, directory, async (links) => {
     const checkpoint = await readCheckpoint(fs, directory).catch(() => null);
-    const covered = checkpoint && (await coveredBy(fs, links, checkpoint));
+    const covered = checkpoint && (await coveredBy(fs, directory, links, checkpoint));
     return { segments: covered?.segments ?? [], covered };
   });
 }

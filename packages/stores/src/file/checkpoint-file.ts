@@ -1,8 +1,9 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Checkpoint } from '@pawl/agent-loop/store';
+import { saveAssembly } from './assembly.ts';
+import type { SavedAssembly } from './assembly.ts';
 import { createAnew, openIfThere } from './blob-folder.ts';
-import { ContentPlaces } from './content-places.ts';
-import type { SavedPlaces } from './content-places.ts';
+import type { ContentPlaces } from './content-places.ts';
 import type { FileSystem } from './file-system.ts';
 import { checkpointPath } from './layout.ts';
 import { readFully, writeFully } from './line-scanner.ts';
@@ -13,17 +14,28 @@ const LEVEL = 1;
 const VERSION = 1;
 const CRC_DIGITS = 8;
 
-/** How much of a segment a checkpoint covers, and where contents are in there. */
+/** How much of a segment a checkpoint covers. */
 export interface Cover extends Extent {
   readonly epoch: number;
+  /** Position of its first entry. */
+  readonly seq: number;
+}
+
+/** The same for whoever makes the checkpoint. */
+export interface CoveredContents extends Cover {
   readonly contents: ContentPlaces;
 }
 
 /** A checkpoint as it is in its file. Whether it fits the segments is for the reader to see. */
-export interface FoundCheckpoint extends Omit<Checkpoint, 'steps' | 'contents'> {
+export interface FoundCheckpoint {
+  readonly seq: number;
   /** All that hold the entries before `seq`. */
   readonly covers: readonly Cover[];
+  readonly state: string;
   readonly steps: () => string;
+  readonly assembly: SavedAssembly;
+  /** The texts among its pieces, one behind the other. */
+  readonly text: Buffer;
 }
 
 /** The first line of the file. */
@@ -31,8 +43,8 @@ interface Header {
   readonly format: 'pawl-checkpoint';
   readonly version: number;
   readonly seq: number;
-  readonly segments: readonly (Extent & { readonly epoch: number })[];
-  /** How many bytes follow of each: places of contents, state, steps. */
+  readonly segments: readonly Cover[];
+  /** How many bytes follow of each: assembly, texts, state, steps. */
   readonly parts: readonly number[];
 }
 
@@ -41,23 +53,27 @@ export async function readCheckpoint(fs: FileSystem, directory: string): Promise
   const bytes = await readWhole(fs, checkpointPath(directory));
   const lineEnd = bytes?.indexOf('\n') ?? -1;
   if (!bytes || lineEnd < 0 || !isWhole(bytes)) return null;
-  const header = JSON.parse(bytes.toString('utf8', CRC_DIGITS + 1, lineEnd)) as Header;
-  if (header.format !== 'pawl-checkpoint' || header.version !== VERSION) return null;
-  const parts = cut(bytes.subarray(lineEnd + 1), header.parts);
-  const text = (index: number): string => inflateRawSync(parts[index] ?? Buffer.alloc(0)).toString('utf8');
-  const places = JSON.parse(text(0)) as readonly SavedPlaces[];
-  const covers = header.segments.map((segment, index) => {
-    const saved = places[index];
-    return { ...segment, contents: saved ? ContentPlaces.restore(saved) : new ContentPlaces() };
-  });
-  return { seq: header.seq, covers, state: text(1), steps: () => text(2) };
+  const { format, version, seq, segments, parts } = headerIn(bytes, lineEnd);
+  if (format !== 'pawl-checkpoint' || version !== VERSION) return null;
+  const [assembly, text, state, steps] = cut(bytes.subarray(lineEnd + 1), parts).map(
+    (part) => () => inflateRawSync(part),
+  );
+  if (!assembly || !text || !state || !steps) return null;
+  return {
+    seq,
+    covers: segments,
+    state: state().toString(),
+    steps: () => steps().toString(),
+    assembly: JSON.parse(assembly().toString()) as SavedAssembly,
+    text: text(),
+  };
 }
 
 /** Keeps a checkpoint that covers so much of the segments, in place of the one before. `isOwner` is asked last. */
 export async function writeCheckpoint(
   { fs, directory, epoch }: { readonly fs: FileSystem; readonly directory: string; readonly epoch: number },
   checkpoint: Checkpoint,
-  covers: readonly Cover[],
+  covers: readonly CoveredContents[],
   isOwner: () => Promise<boolean>,
 ): Promise<void> {
   const bytes = bytesOf(checkpoint, covers);
@@ -73,10 +89,13 @@ export async function writeCheckpoint(
   else await fs.unlink(temporary);
 }
 
-function bytesOf({ seq, state, steps, contents }: Checkpoint, covers: readonly Cover[]): Buffer {
-  const wanted = new Set(contents);
-  const places = JSON.stringify(covers.map((cover) => cover.contents.save(wanted)));
-  const parts = [places, state, steps].map((text) => deflateRawSync(text, { level: LEVEL }));
+function bytesOf(
+  { seq, state, steps, pieces, free }: Checkpoint,
+  covers: readonly CoveredContents[],
+): Buffer {
+  const assembly = JSON.stringify(saveAssembly(pieces, free, covers));
+  const text = pieces.filter((piece) => typeof piece === 'string').join('');
+  const parts = [assembly, text, state, steps].map((part) => deflateRawSync(part, { level: LEVEL }));
   const header: Header = {
     format: 'pawl-checkpoint',
     version: VERSION,
@@ -86,6 +105,10 @@ function bytesOf({ seq, state, steps, contents }: Checkpoint, covers: readonly C
   };
   const rest = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...parts]);
   return Buffer.concat([Buffer.from(`${checksum(rest)} `), rest]);
+}
+
+function headerIn(bytes: Buffer, lineEnd: number): Header {
+  return JSON.parse(bytes.toString('utf8', CRC_DIGITS + 1, lineEnd)) as Header;
 }
 
 function isWhole(bytes: Buffer): boolean {

@@ -3,14 +3,6 @@ import type { Blob } from './line.ts';
 /** Where the JSON of a content is: bytes of the segment, or a file of its own. */
 export type ContentPlace = { readonly from: number; readonly to: number } | { readonly blob: Blob };
 
-/** Places as a checkpoint has them. */
-export interface SavedPlaces {
-  /** Entry, first byte and length, one after the other; entry and first byte as how far they are behind those before. */
-  readonly bytes: readonly number[];
-  /** All that have files of their own: entry, size and hash. */
-  readonly blobs: readonly (readonly [seq: number, size: number, hash: string])[];
-}
-
 /** Where the contents of a segment's entries are. There may be very many, so most are numbers and not objects. */
 export class ContentPlaces {
   /** Entries in their order, and for each the first byte and the one behind the last. */
@@ -18,6 +10,12 @@ export class ContentPlaces {
   readonly #ends: number[] = [];
   /** Those that have files of their own, by their entries. */
   readonly blobs = new Map<number, Blob>();
+  /** Those before all that were added here, where they are told only when somebody asks. */
+  readonly #earlier: (() => ContentPlaces) | undefined;
+
+  constructor(earlier?: () => ContentPlaces) {
+    this.#earlier = earlier;
+  }
 
   /** Notes that of an entry later than all before. */
   add(seq: number, place: ContentPlace): void {
@@ -34,36 +32,8 @@ export class ContentPlaces {
     const blob = this.blobs.get(seq);
     if (blob) return { blob };
     const index = this.#indexOf(seq);
-    if (this.#seqs[index] !== seq) return undefined;
+    if (this.#seqs[index] !== seq) return this.#earlier?.().of(seq);
     return { from: this.#ends[2 * index] ?? 0, to: this.#ends[2 * index + 1] ?? 0 };
-  }
-
-  /** Those of these entries, and all that have files of their own. */
-  save(wanted: ReadonlySet<number>): SavedPlaces {
-    const bytes: number[] = [];
-    let [lastSeq, lastTo] = [0, 0];
-    for (const [index, seq] of this.#seqs.entries()) {
-      if (!wanted.has(seq)) continue;
-      const [from, to] = [this.#ends[2 * index] ?? 0, this.#ends[2 * index + 1] ?? 0];
-      bytes.push(seq - lastSeq, from - lastTo, to - from);
-      [lastSeq, lastTo] = [seq, to];
-    }
-    return { bytes, blobs: [...this.blobs].map(([seq, { size, hash }]) => [seq, size, hash]) };
-  }
-
-  /** Those that a checkpoint has. */
-  static restore({ bytes, blobs }: SavedPlaces): ContentPlaces {
-    const places = new ContentPlaces();
-    let [seq, to] = [0, 0];
-    for (let index = 0; index < bytes.length; index += 3) {
-      seq += bytes[index] ?? 0;
-      const from = to + (bytes[index + 1] ?? 0);
-      to = from + (bytes[index + 2] ?? 0);
-      places.#seqs.push(seq);
-      places.#ends.push(from, to);
-    }
-    for (const [at, size, hash] of blobs) places.blobs.set(at, { size, hash });
-    return places;
   }
 
   #indexOf(seq: number): number {

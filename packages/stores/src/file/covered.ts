@@ -1,55 +1,98 @@
 import { crc32 } from 'node:zlib';
+import { JournalError } from '@pawl/agent-loop/store';
+import type { KeptCheckpoint } from '@pawl/agent-loop/store';
+import { Assembly, placesIn } from './assembly.ts';
+import { readBlobBytes } from './blob-folder.ts';
 import type { Cover, FoundCheckpoint } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
 import { readFully } from './line-scanner.ts';
 import { segmentFrom } from './segment.ts';
 import type { Segment } from './segment.ts';
 
-/** A checkpoint that fits its session, and the bytes that it covers. */
+/** A checkpoint that fits its session. */
 export interface Covered {
-  readonly checkpoint: FoundCheckpoint;
-  /** As far as they need not be looked at line by line. */
+  readonly checkpoint: KeptCheckpoint;
+  /** The segments as far as it covers them: they need not be looked at line by line. */
   readonly segments: readonly Segment[];
-  /** The bytes of each, by its epoch. */
-  readonly bytes: ReadonlyMap<number, Buffer>;
 }
 
 /**
  * The segments as far as a checkpoint covers them. Null where they are not, byte by byte, what it was made of: then every
- * line is looked at, which tells what is wrong. `links` are all that count, in their order.
+ * line is looked at, which tells what is wrong. `links` are all that count, in their order. They are read once: what the
+ * checkpoint refers to is taken out of their bytes as these are checked.
  */
 export async function coveredBy(
   fs: FileSystem,
+  directory: string,
   links: readonly Segment[],
-  checkpoint: FoundCheckpoint,
+  found: FoundCheckpoint,
 ): Promise<Covered | null> {
+  const { seq, covers, state, steps } = found;
+  if (!covers.every((cover, index) => fits(cover, links, index, covers.length))) return null;
+  const assembly = new Assembly(found.assembly, found.text, covers.length);
+  const places = placesIn(found.assembly, covers.length);
   const segments: Segment[] = [];
-  const bytes = new Map<number, Buffer>();
-  for (const [index, cover] of checkpoint.covers.entries()) {
-    const link = links[index];
-    const next = links[index + 1]?.header.after;
-    const isLast = index === checkpoint.covers.length - 1;
-    if (link?.header.epoch !== cover.epoch) return null;
-    if (next && (isLast ? cover.bytes > next.bytes : cover.bytes !== next.bytes)) return null;
-    const read = await readCovered(fs, link.path, cover);
-    if (!read) return null;
-    segments.push({ ...segmentFrom(link, cover), contents: cover.contents });
-    bytes.set(cover.epoch, read);
+  for (const [index, cover] of covers.entries()) {
+    const [link, contents] = [links[index], places[index]];
+    if (!link || !contents) return null;
+    if (!(await readCovered(fs, link.path, cover, assembly.mover(index)))) return null;
+    segments.push({ ...segmentFrom(link, cover), contents });
   }
-  return { checkpoint, segments, bytes };
+  if (!(await addApart(fs, directory, segments, assembly))) return null;
+  const { bytes, ends } = assembly;
+  return { checkpoint: { seq, state, steps, bytes, ends }, segments };
 }
 
+/** Whether the segment is there, and counts as far as it is covered. */
+function fits(cover: Cover, links: readonly Segment[], index: number, count: number): boolean {
+  const next = links[index + 1]?.header.after;
+  if (links[index]?.header.epoch !== cover.epoch) return false;
+  if (!next) return true;
+  return index === count - 1 ? cover.bytes <= next.bytes : cover.bytes === next.bytes;
+}
+
+/** Little, so that the same memory serves every read. */
+const CHUNK = 1 << 20;
+
+/** Reads a segment as far as it is covered, chunk by chunk. Says whether all of it is what it was. */
 async function readCovered(
   fs: FileSystem,
   path: string,
   { bytes: size, sum }: Cover,
-): Promise<Buffer | null> {
+  seen: (chunk: Buffer, at: number) => void,
+): Promise<boolean> {
   const file = await fs.open(path, 'read');
+  const memory = Buffer.allocUnsafeSlow(Math.min(size, CHUNK));
+  let crc = 0;
   try {
-    const bytes = Buffer.allocUnsafe(size);
-    const got = await readFully(file, bytes, 0);
-    return got === size && crc32(bytes) === sum ? bytes : null;
+    for (let at = 0; at < size; at += memory.length) {
+      const chunk = memory.subarray(0, Math.min(memory.length, size - at));
+      if ((await readFully(file, chunk, at)) < chunk.length) return false;
+      crc = crc32(chunk, crc);
+      seen(chunk, at);
+    }
+    return crc === sum;
   } finally {
     await file.close();
+  }
+}
+
+/** Adds the contents that have files of their own. False where one is not what was written. */
+async function addApart(
+  fs: FileSystem,
+  directory: string,
+  segments: readonly Segment[],
+  { blobs, bytes }: Assembly,
+): Promise<boolean> {
+  try {
+    for (const { seq, at } of blobs) {
+      const blob = segments.findLast(({ header }) => header.seq <= seq)?.contents.blobs.get(seq);
+      if (!blob) return false;
+      bytes.set(await readBlobBytes(fs, directory, blob), at);
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof JournalError && error.code === 'corrupt') return false;
+    throw error;
   }
 }

@@ -1,12 +1,12 @@
 import { JournalError } from '@pawl/agent-loop/store';
-import type { Checkpoint, Checkpoints, KeptCheckpoint, Slice } from '@pawl/agent-loop/store';
-import { readBlobBytes } from './blob-folder.ts';
+import type { Checkpoint, Checkpoints, KeptCheckpoint } from '@pawl/agent-loop/store';
 import type { Chain } from './chain.ts';
 import { writeCheckpoint } from './checkpoint-file.ts';
-import type { Cover } from './checkpoint-file.ts';
+import type { CoveredContents } from './checkpoint-file.ts';
 import type { Covered } from './covered.ts';
 import type { FileSystem } from './file-system.ts';
 import type { Segment } from './segment.ts';
+import { asJournalError } from './journal-errors.ts';
 
 /** A further part of what is there already that makes a checkpoint due: an eighth, so that few are written and little is left to read. */
 const PART = 8;
@@ -17,7 +17,7 @@ export interface Owner {
   /** How many entries it holds. */
   length(): number;
   /** Its own segment as far as it is written; null while something is being appended, and once nothing can be. */
-  end(): Cover | null;
+  end(): CoveredContents | null;
   /** Makes the next line lean on none before it, so that reading can begin there. */
   restart(): void;
   isStillOwner(): Promise<boolean>;
@@ -49,7 +49,7 @@ export class FileCheckpoints implements Checkpoints {
     this.#bytes = sum(segments);
     this.#owner = owner;
     this.#covered = covered;
-    this.#coveredBytes = sum(covered?.checkpoint.covers ?? []);
+    this.#coveredBytes = sum(covered?.segments ?? []);
   }
 
   get due(): boolean {
@@ -72,18 +72,17 @@ export class FileCheckpoints implements Checkpoints {
       writeCheckpoint({ fs, directory, epoch: owner.epoch }, checkpoint, covers, () => owner.isStillOwner()),
     );
     this.#writing = written.catch(() => {});
-    await written;
+    try {
+      await written;
+    } catch (error) {
+      throw asJournalError(error, 'The checkpoint could not be written');
+    }
   }
 
   async latest(): Promise<KeptCheckpoint | null> {
-    const covered = this.#covered;
+    const { checkpoint = null } = this.#covered ?? {};
     this.letGo();
-    if (!covered) return null;
-    const { checkpoint, segments, bytes } = covered;
-    const apart = await readApart(this.#place, segments);
-    if (!apart) return null;
-    const { seq, state, steps } = checkpoint;
-    return { seq, state, steps, content: (at) => apart.get(at) ?? inSegment(segments, bytes, at) };
+    return checkpoint;
   }
 
   /** The first reader is gone: what is left in memory for one is let go of. */
@@ -97,36 +96,9 @@ export class FileCheckpoints implements Checkpoints {
   }
 }
 
-/** The contents that have files of their own; null where one is not what was written. */
-async function readApart(
-  { fs, directory }: Place,
-  segments: readonly Segment[],
-): Promise<ReadonlyMap<number, Slice> | null> {
-  const apart = new Map<number, Slice>();
-  try {
-    for (const { contents } of segments) {
-      for (const [seq, blob] of contents.blobs) {
-        const bytes = await readBlobBytes(fs, directory, blob);
-        apart.set(seq, { bytes, from: 0, to: bytes.length });
-      }
-    }
-  } catch (error) {
-    if (error instanceof JournalError && error.code === 'corrupt') return null;
-    throw error;
-  }
-  return apart;
-}
-
-function inSegment(segments: readonly Segment[], bytes: ReadonlyMap<number, Buffer>, seq: number): Slice {
-  const segment = segments.findLast(({ header }) => header.seq <= seq);
-  const place = segment?.contents.of(seq);
-  const whole = bytes.get(segment?.header.epoch ?? 0);
-  if (!place || !whole || !('from' in place)) throw new RangeError(`Entry ${seq} has no content.`);
-  return { bytes: whole, from: place.from, to: place.to };
-}
-
-function coverOf({ header, entries, bytes, crc, sum: all, safe, contents }: Segment): Cover {
-  return { epoch: header.epoch, entries, bytes, crc, sum: all, safe, contents };
+function coverOf({ header, entries, bytes, crc, sum: all, safe, contents }: Segment): CoveredContents {
+  const { epoch, seq } = header;
+  return { epoch, seq, entries, bytes, crc, sum: all, safe, contents };
 }
 
 function sum(of: readonly { readonly bytes: number }[]): number {

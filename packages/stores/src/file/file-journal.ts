@@ -1,9 +1,9 @@
 import { checkAppend, EntryEncoder, JournalError } from '@pawl/agent-loop/store';
 import type { AppendOptions, Entry, Journal, JournalDamage } from '@pawl/agent-loop/store';
 import { crc32 } from 'node:zlib';
-import { BlobFolder, corrupt } from './blob-folder.ts';
+import { BlobFolder } from './blob-folder.ts';
 import type { Chain } from './chain.ts';
-import type { Cover } from './checkpoint-file.ts';
+import type { CoveredContents } from './checkpoint-file.ts';
 import { ContentPlaces } from './content-places.ts';
 import type { ContentPlace } from './content-places.ts';
 import { FileCheckpoints } from './file-checkpoints.ts';
@@ -15,6 +15,7 @@ import { writeFully } from './line-scanner.ts';
 import { extractOf, readEntries, withoutLines } from './read-entries.ts';
 import type { Extract } from './read-entries.ts';
 import type { Extent } from './segment.ts';
+import { asJournalError, corrupt, fenced } from './journal-errors.ts';
 
 /** The segment that a journal appends to: its header is written. */
 export interface OwnSegment extends Pick<Extent, 'bytes' | 'crc' | 'sum'> {
@@ -137,9 +138,10 @@ export class FileJournal implements Journal {
     };
   }
 
-  #cover({ epoch }: OwnSegment): Cover {
+  #cover({ epoch }: OwnSegment): CoveredContents {
     const entries = this.#length - this.#lengthAtOpen;
-    return { epoch, entries, ...this.#extent, safe: this.#safe, contents: this.#contents };
+    const seq = this.#lengthAtOpen;
+    return { epoch, seq, entries, ...this.#extent, safe: this.#safe, contents: this.#contents };
   }
 
   #letGo(): void {
@@ -304,18 +306,6 @@ export async function ownsSession(
   if (await fs.stat(segmentPath(directory, epoch + 1))) return false;
   const own = await fs.stat(segmentPath(directory, epoch));
   return own?.ino === ino;
-}
-
-/** A JournalError that says the session belongs to somebody else. */
-export function fenced(): JournalError {
-  return new JournalError('fenced', 'Another owner has opened the session since.');
-}
-
-/** What a file system threw, as a JournalError `io`. */
-export function asJournalError(error: unknown, message: string): JournalError {
-  if (error instanceof JournalError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new JournalError('io', `${message}: ${reason}`, { cause: error });
 }
 
 async function sizeOf(file: OpenFile): Promise<number | undefined> {

@@ -4,7 +4,6 @@ import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/stor
 import type { BudgetStore, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
 import { updateBudget } from './budget-folder.ts';
-import { asJournalError } from './file-journal.ts';
 import { codeOf } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
@@ -12,6 +11,7 @@ import { nodeFileSystem } from './node-file-system.ts';
 import { createWhole } from './create-session.ts';
 import { openForReading, openForWriting } from './open-session.ts';
 import type { Place } from './open-session.ts';
+import { asJournalError } from './journal-errors.ts';
 
 /** How sessions are kept in files. */
 export interface FileStoreOptions {

@@ -3,7 +3,7 @@ import { JournalError } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
 import { readChainAgain, readChainFrom } from './chain.ts';
 import type { Chain } from './chain.ts';
-import { fenced, FileJournal, ownsSession } from './file-journal.ts';
+import { FileJournal, ownsSession } from './file-journal.ts';
 import type { OwnSegment } from './file-journal.ts';
 import { codeOf } from './file-system.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
@@ -13,6 +13,7 @@ import { writeLine } from './line.ts';
 import { writeFully } from './line-scanner.ts';
 import { readRange } from './segment.ts';
 import type { Segment } from './segment.ts';
+import { fenced } from './journal-errors.ts';
 
 /** Where a session is. */
 export interface Place {

@@ -1,11 +1,12 @@
 import { EntryDecoder } from '@pawl/agent-loop/store';
 import type { Entry } from '@pawl/agent-loop/store';
-import { corrupt, readBlob } from './blob-folder.ts';
+import { readBlob } from './blob-folder.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import type { KeptLine, KeptLines } from './kept-lines.ts';
 import { LineScanner } from './line-scanner.ts';
 import { nextLine } from './segment.ts';
 import type { Mark, Segment } from './segment.ts';
+import { corrupt } from './journal-errors.ts';
 
 /** A segment as far as it is to be read. */
 export interface Extract {

@@ -2,13 +2,13 @@ import { basename, dirname, resolve } from 'node:path';
 import { JournalError } from '@pawl/agent-loop/store';
 import type { Entry, JournalDamage } from '@pawl/agent-loop/store';
 import { readChain } from './chain.ts';
-import { asJournalError } from './file-journal.ts';
 import { fileStore } from './file-store.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 import { extractOf, readEntries } from './read-entries.ts';
 import { salvage } from './salvage.ts';
 import type { Mend } from './salvage.ts';
+import { asJournalError } from './journal-errors.ts';
 
 /** Where the repaired copy goes, and how. */
 export interface RepairOptions {

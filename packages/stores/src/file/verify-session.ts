@@ -3,12 +3,12 @@ import { JournalError } from '@pawl/agent-loop/store';
 import type { JournalDamage } from '@pawl/agent-loop/store';
 import { readChain } from './chain.ts';
 import type { Chain } from './chain.ts';
-import { asJournalError } from './file-journal.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 import { extractOf, readEntries } from './read-entries.ts';
 import { salvage } from './salvage.ts';
+import { asJournalError } from './journal-errors.ts';
 
 /** Something worth telling about a session. */
 export interface Finding extends JournalDamage {

@@ -55,20 +55,19 @@ async function readDamaged(store: JournalStore, readonly: boolean): Promise<Read
   return { read, told, covered };
 }
 
-/** Keeps a checkpoint that names every content. */
+/** Keeps a checkpoint that holds every content. */
 async function keepCheckpoint({ checkpoints, length }: Journal): Promise<void> {
-  const contents = entries.slice(0, length).flatMap((entry) => (contentOf(entry) ? [entry.seq] : []));
-  await checkpoints?.keep({ seq: length, state: JSON.stringify(contents), steps: '', contents });
+  const pieces = entries.slice(0, length).flatMap((entry) => (contentOf(entry) ? [entry.seq] : []));
+  await checkpoints?.keep({ seq: length, state: '', steps: '', pieces, free: { before: 0, behind: 0 } });
 }
 
 async function coveredBy({ checkpoints }: Journal): Promise<readonly unknown[]> {
   const kept = await checkpoints?.latest();
   if (!kept) return [];
-  const contents = JSON.parse(kept.state) as number[];
-  return contents.map((seq) => {
-    const { bytes, from, to } = kept.content(seq);
-    return JSON.parse(Buffer.from(bytes.subarray(from, to)).toString()) as unknown;
-  });
+  const { bytes, ends } = kept;
+  return ends.map((to, index) =>
+    JSON.parse(Buffer.from(bytes.subarray(ends[index - 1] ?? 0, to)).toString()),
+  );
 }
 
 function contentOf(entry: Entry): unknown {

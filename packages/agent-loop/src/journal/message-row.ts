@@ -1,0 +1,105 @@
+import type { MessageParam } from '../api.ts';
+import type { KeptCheckpoint } from './checkpoint.ts';
+import { KeptMessage } from './kept-message.ts';
+
+/**
+ * The entries that a message is made of: the position of the one whose content it has, or calls and the positions of their
+ * results, one after the other. A user's message, and a failed result, has its position as `below` makes it.
+ */
+export type SavedContent = number | readonly (string | number)[];
+
+/** What a message is made of; of one that the entries do not have as it is, only whose it is. */
+export type MessageSource = SavedContent | { readonly role: MessageParam['role'] };
+
+/** A number below zero for each position, and the position again for each of these. */
+export function below(seq: number): number {
+  return -1 - seq;
+}
+
+/** The position of an entry, however it is told. */
+function positionOf(place: number): number {
+  return place < 0 ? below(place) : place;
+}
+
+/** Lays messages out as they are sent, commas between them: contents, and the text between two of them in one piece. */
+export class RowWriter {
+  readonly pieces: (string | number)[] = [];
+  /** Where messages end: for each the number of a piece, and how many bytes behind its end. */
+  readonly ends: number[] = [];
+  #text = '';
+
+  /** The next message, made of entries. */
+  add(source: SavedContent): void {
+    if (this.ends.length > 0) this.#text += ',';
+    if (typeof source === 'number') this.#addContent(source);
+    else this.#addResults(source);
+    this.ends.push(this.pieces.length - 1, this.#text.length);
+  }
+
+  /** The next message, in a piece of its own, for its characters may take several bytes each. */
+  addWhole(message: MessageParam): void {
+    if (this.ends.length > 0) this.#text += ',';
+    this.finish();
+    this.ends.push(this.pieces.push(JSON.stringify(message)) - 1, 0);
+  }
+
+  /** The last message was added. */
+  finish(): void {
+    if (this.#text !== '') this.pieces.push(this.#text);
+    this.#text = '';
+  }
+
+  #addContent(place: number): void {
+    this.#text += `{"role":"${place < 0 ? 'user' : 'assistant'}","content":`;
+    this.#addEntry(place);
+    this.#text = '}';
+  }
+
+  #addResults(results: readonly (string | number)[]): void {
+    this.#text += '{"role":"user","content":[';
+    for (let index = 0; index < results.length; index += 2) {
+      const place = Number(results[index + 1]);
+      const callId = JSON.stringify(results[index]);
+      this.#text += `${index > 0 ? ',' : ''}{"type":"tool_result","tool_use_id":${callId},"content":`;
+      this.#addEntry(place);
+      this.#text = place < 0 ? ',"is_error":true}' : '}';
+    }
+    this.#text += ']}';
+  }
+
+  #addEntry(place: number): void {
+    this.finish();
+    this.pieces.push(positionOf(place));
+  }
+}
+
+/** Messages as the bytes that are sent: commas between them. */
+export interface KeptRow {
+  readonly bytes: Uint8Array;
+  /** Where the first begins. What is before it is free, and so is what is behind the last. */
+  readonly from: number;
+  readonly messages: readonly KeptMessage[];
+}
+
+/** The messages that a `RowWriter` has laid out. */
+export function rowOf(
+  sources: readonly MessageSource[],
+  messageEnds: readonly number[],
+  from: number,
+  { bytes, ends }: KeptCheckpoint,
+): KeptRow {
+  const messages: KeptMessage[] = [];
+  let start = from;
+  for (let index = 0; index < sources.length; index += 1) {
+    const [piece = 0, behind = 0] = [messageEnds[2 * index], messageEnds[2 * index + 1]];
+    const to = (ends[piece] ?? from) + behind;
+    messages.push(new KeptMessage(roleOf(sources[index] ?? 0), bytes, start, to));
+    start = to + 1;
+  }
+  return { bytes, from, messages };
+}
+
+function roleOf(source: MessageSource): MessageParam['role'] {
+  if (typeof source === 'number') return source < 0 ? 'user' : 'assistant';
+  return 'role' in source ? source.role : 'user';
+}
