@@ -37,6 +37,7 @@ export function readChain(fs: FileSystem, directory: string): Promise<Chain> {
 /** The same, except for what the session's checkpoint covers. */
 export function readChainFrom(fs: FileSystem, directory: string): Promise<Chain> {
   return scanChain(fs, directory, async (links) => {
+    // One that can not be read is none: the lines tell it all.
     const checkpoint = await readCheckpoint(fs, directory).catch(() => null);
     const covered = checkpoint && (await coveredBy(fs, directory, links, checkpoint));
     return { segments: covered?.segments ?? [], covered };

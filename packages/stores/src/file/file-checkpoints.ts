@@ -8,7 +8,7 @@ import type { FileSystem } from './file-system.ts';
 import type { Segment } from './segment.ts';
 import { asJournalError } from './journal-errors.ts';
 
-/** A further part of what is there already that makes a checkpoint due: an eighth, so that few are written and little is left to read. */
+/** One is due for every eighth that a session grows by: few are written, and little is left to read. */
 const PART = 8;
 
 /** The journal that checkpoints are of. */
@@ -33,7 +33,8 @@ interface Place {
 /** The checkpoints of a session: a file that says how far it covers the segments. */
 export class FileCheckpoints implements Checkpoints {
   readonly #place: Place;
-  readonly #segments: readonly Segment[];
+  /** The segments before its owner's. */
+  readonly #covers: readonly CoveredContents[];
   /** Bytes of those. */
   readonly #bytes: number;
   readonly #owner: Owner | null;
@@ -45,7 +46,7 @@ export class FileCheckpoints implements Checkpoints {
 
   constructor(place: Place, { segments, covered }: Chain, owner: Owner | null) {
     this.#place = place;
-    this.#segments = segments;
+    this.#covers = segments.map(coverOf);
     this.#bytes = sum(segments);
     this.#owner = owner;
     this.#covered = covered;
@@ -64,7 +65,7 @@ export class FileCheckpoints implements Checkpoints {
     const end = owner?.end();
     if (!owner || !end || checkpoint.seq !== owner.length())
       throw new JournalError('seq-conflict', 'A checkpoint is of the whole journal, and kept by its owner.');
-    const covers = [...this.#segments.map(coverOf), ...(end.entries > 0 ? [end] : [])];
+    const covers = end.entries > 0 ? [...this.#covers, end] : this.#covers;
     this.#coveredBytes = this.#bytes + end.bytes;
     if (end.entries > 0) owner.restart();
     const { fs, directory } = this.#place;
