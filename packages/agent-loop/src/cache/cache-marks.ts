@@ -147,6 +147,11 @@ function markedLastTool(tools: readonly ToolParam[], ttl: CacheTtl): ToolParam[]
   return tools.map((tool, index) => (index === last ? { ...tool, cache_control: markerOf(ttl) } : tool));
 }
 
+/** Whether some messages carry a marker of these breakpoints. */
+export function marksMessages({ earlier, end, block }: CacheMarks): boolean {
+  return earlier !== null || (end !== null && block);
+}
+
 /** The messages that carry a marker of these breakpoints, by their place. */
 export function markedMessages(
   messages: readonly AnyMessage[],

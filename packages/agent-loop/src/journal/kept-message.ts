@@ -40,37 +40,12 @@ export class KeptMessage implements Slice {
 
   /** The message, parsed once. Throws a JournalError `corrupt` where that is not possible. */
   get message(): MessageParam {
-    return (this.#message ??= parsed(sliceText(this)) as MessageParam);
-  }
-
-  /** Takes the message from whoever has parsed it, and gives it back. */
-  adopt(message: MessageParam): MessageParam {
-    return (this.#message ??= message);
+    return (this.#message ??= parseJson(sliceText(this)) as MessageParam);
   }
 }
 
-/** Bytes that are parsed at once: a text of so many is made where memory is used again and again. */
-const PARSED_AT_ONCE = 1 << 15;
-
-/**
- * Parses messages of one array that stand one behind the other, commas between them, several at once. Calls `take` with
- * each, in their order.
- */
-export function parseRow(row: readonly KeptMessage[], take: (message: MessageParam) => void): void {
-  for (let start = 0; start < row.length;) {
-    const first = row[start] as KeptMessage;
-    let end = start + 1;
-    while (end < row.length && (row[end]?.to ?? 0) - first.from < PARSED_AT_ONCE) end += 1;
-    const { bytes, from } = first;
-    const messages = parsed(`[${sliceText({ bytes, from, to: row[end - 1]?.to ?? from })}]`);
-    for (const message of messages as MessageParam[]) {
-      take((row[start] as KeptMessage).adopt(message));
-      start += 1;
-    }
-  }
-}
-
-function parsed(json: string): unknown {
+/** Parses what a journal has kept. Throws a JournalError `corrupt` for what is no JSON. */
+export function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch (cause) {

@@ -1,6 +1,4 @@
 import type { MessageParam } from '../api.ts';
-import type { KeptCheckpoint } from './checkpoint.ts';
-import { KeptMessage } from './kept-message.ts';
 
 /**
  * The entries that a message is made of: the position of the one whose content it has, or calls and the positions of their
@@ -73,33 +71,8 @@ export class RowWriter {
   }
 }
 
-/** Messages as the bytes that are sent: commas between them. */
-export interface KeptRow {
-  readonly bytes: Uint8Array;
-  /** Where the first begins. What is before it is free, and so is what is behind the last. */
-  readonly from: number;
-  readonly messages: readonly KeptMessage[];
-}
-
-/** The messages that a `RowWriter` has laid out. */
-export function rowOf(
-  sources: readonly MessageSource[],
-  messageEnds: readonly number[],
-  from: number,
-  { bytes, ends }: KeptCheckpoint,
-): KeptRow {
-  const messages: KeptMessage[] = [];
-  let start = from;
-  for (let index = 0; index < sources.length; index += 1) {
-    const [piece = 0, behind = 0] = [messageEnds[2 * index], messageEnds[2 * index + 1]];
-    const to = (ends[piece] ?? from) + behind;
-    messages.push(new KeptMessage(roleOf(sources[index] ?? 0), bytes, start, to));
-    start = to + 1;
-  }
-  return { bytes, from, messages };
-}
-
-function roleOf(source: MessageSource): MessageParam['role'] {
+/** Whose message it is that is made of this. */
+export function roleOf(source: MessageSource): MessageParam['role'] {
   if (typeof source === 'number') return source < 0 ? 'user' : 'assistant';
   return 'role' in source ? source.role : 'user';
 }

@@ -1,12 +1,12 @@
 import { ChildRecords, type SavedChildren } from '../children/child-records.ts';
 import type { MessageParam, RequestParams, ToolUseBlock } from '../api.ts';
 import { CacheLog, type SavedCacheLog } from '../cache/cache-log.ts';
-import { type CacheMarks, markedMessages, NO_MARKS, withMarks } from '../cache/cache-marks.ts';
+import { type CacheMarks, markedMessages, marksMessages, NO_MARKS, withMarks } from '../cache/cache-marks.ts';
 import { type CallRecord, CallRecords, type SavedCalls } from './call-records.ts';
 import type { Checkpoint, KeptCheckpoint } from './checkpoint.ts';
 import type { Entry, ForkEvent, RunEndEvent, SettingsEvent } from './events.ts';
 import type { AnyMessage } from './kept-message.ts';
-import type { KeptRow } from './message-row.ts';
+import type { KeptRow } from './kept-row.ts';
 import { compactingAt } from '../money/compaction-plan.ts';
 import { headRoom, RequestBody } from '../request/request-body.ts';
 import { RunRecord, type SavedRun } from './run-record.ts';
@@ -33,6 +33,7 @@ export type RequestChanges = Partial<Pick<RequestParams, 'max_tokens' | 'tool_ch
 
 /** Of sessions that have none. Nothing is ever folded into them. */
 const NO_CHILDREN = new ChildRecords();
+const NONE_MARKED: ReadonlyMap<number, MessageParam> = new Map();
 const NO_SCRIPTS = new ScriptState();
 
 /** Of what a checkpoint's text means. A reader leaves alone what it does not know, and folds the entries. */
@@ -162,8 +163,7 @@ export class SessionState {
   ): ModelRequest {
     const { container, ...params } = given;
     const { transcript } = this;
-    this.#body ??= new RequestBody(params, transcript.all, this.#kept);
-    this.#kept = null;
+    this.#body ??= this.#newBody(params);
     const marks = mark(this.#body.length);
     const head = this.#withMarks(given, params, marks);
     this.#body.lead(head);
@@ -171,20 +171,29 @@ export class SessionState {
     const used =
       id === undefined || typeof container === 'string' ? container : container ? { ...container, id } : id;
     const fields = changes ? { ...head, ...changes } : head;
-    const marked = markedMessages(transcript.all, marks);
+    const marked = marksMessages(marks) ? markedMessages(transcript.all, marks) : NONE_MARKED;
     this.cache.asking(changes ? { ...given, ...changes } : given, marks);
     return {
       params: used === undefined ? fields : { ...fields, container: used },
       get messages() {
         return transcript.messages;
       },
-      all: transcript.all,
+      get all() {
+        return transcript.all;
+      },
       marks,
       bytes:
         changes || marked.size > 0
           ? this.#body.copy({ params: changes && fields, messages: marked }, used)
           : this.#body.bytes(used),
     };
+  }
+
+  #newBody(params: Omit<RequestParams, 'container'>): RequestBody {
+    const body = new RequestBody(params, this.#kept);
+    for (const message of this.transcript.since(this.#kept?.ends.length ?? 0)) body.append(message);
+    this.#kept = null;
+    return body;
   }
 
   /** The same object as long as the breakpoints are the same, so that they are serialised once. */

@@ -3,7 +3,8 @@ import type { Entry, ReplyEvent, ToolEndEvent } from './events.ts';
 import type { KeptCheckpoint } from './checkpoint.ts';
 import { type AnyMessage, messageOf, sliceText } from './kept-message.ts';
 import { MessageList, type SavedMessages } from './message-list.ts';
-import { below, type KeptRow, rowOf, type RowWriter, type SavedContent } from './message-row.ts';
+import { type KeptRow, rowOf } from './kept-row.ts';
+import { below, type RowWriter, type SavedContent } from './message-row.ts';
 import { isThinking, sendable, settleLastTurn } from './sendable.ts';
 
 type ResultParam = Extract<ContentBlockParam, { type: 'tool_result' }>;
@@ -59,6 +60,11 @@ export class Transcript {
   /** The same, as far as they are parsed. */
   get all(): readonly AnyMessage[] {
     return this.#list.all;
+  }
+
+  /** Those from there on, as far as they are parsed. */
+  since(start: number): readonly AnyMessage[] {
+    return this.#list.since(start);
   }
 
   /** How many there are. */
@@ -176,7 +182,7 @@ export class Transcript {
   /** Takes what a checkpoint has. Returns the messages as bytes, the first of which is at `from`. */
   restore(saved: SavedTranscript, kept: KeptCheckpoint, from: number): KeptRow {
     const { messages, open, ended, container } = saved;
-    const row = rowOf(messages.sources, messages.ends, from, kept);
+    const row = rowOf(kept, from, messages.ends);
     this.#list.restore(messages, row);
     if (open) this.#open = this.#list.from(this.length - 1).flatMap(callsOf);
     for (const { callId, outcome, seq, piece } of ended) {
@@ -242,9 +248,10 @@ export class Transcript {
 
   /** Where the last turn of the model begins. */
   #lastTurn(): number {
-    const { all } = this;
-    let from = all.findLastIndex(({ role }) => role === 'assistant');
-    while (all[from - 1]?.role === 'assistant') from -= 1;
+    const roleAt = (index: number): string | undefined => this.#list.roleAt(index);
+    let from = this.length - 1;
+    while (from >= 0 && roleAt(from) !== 'assistant') from -= 1;
+    while (roleAt(from - 1) === 'assistant') from -= 1;
     return Math.max(from, 0);
   }
 

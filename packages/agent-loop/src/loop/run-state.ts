@@ -81,6 +81,8 @@ export class RunState implements Parent {
   readonly #sink: RunParts['sink'];
   #deciders: Map<string, (decision: ApprovalEvent) => void> | undefined;
   #ended = false;
+  /** Cancels the checkpoint that would be kept in a moment. */
+  #keepNothing = (): void => {};
 
   constructor(parts: RunParts) {
     const { spec, runId, halt, journal, logger, params, state, sessionId, sink } = parts;
@@ -118,9 +120,11 @@ export class RunState implements Parent {
           this.#deciders?.get(entry.callId)?.(entry);
       },
       rest: ({ type }) => {
-        if (!journal.checkpoints?.due || !(type === 'request' || type === 'run-end')) return;
-        // In a moment the request is on its way, or the run is over, and nobody waits for a checkpoint.
-        this.seams.timer(0, () => void checkpointIfDue(journal, state, () => logger));
+        if (type !== 'request' && type !== 'run-end') return;
+        this.#keepNothing();
+        // In a moment the request is on its way, and nobody waits for a checkpoint.
+        if (type === 'request' && journal.checkpoints?.due)
+          this.#keepNothing = this.seams.timer(0, () => void checkpointIfDue(journal, state, () => logger));
       },
     });
   }
@@ -190,6 +194,7 @@ export class RunState implements Parent {
   /** Nothing more is recorded: the run is left as it stands, to be resumed. Resolves when what was recorded is kept. */
   async leave(): Promise<void> {
     this.#ended = true;
+    this.#keepNothing();
     await this.flushed();
   }
 

@@ -27,11 +27,11 @@ const LOOKED_INTO = 20_000;
  */
 export function estimatePrompt(
   last: LastContext | null,
-  { all, bytes }: Pick<ModelRequest, 'all' | 'bytes'>,
+  request: Pick<ModelRequest, 'all' | 'bytes'>,
 ): PromptEstimate {
   const { prompt, output, bytes: before } = last ?? { prompt: 0, output: 0, bytes: 0 };
-  const grown = Math.max(bytes.length - before, 0);
-  const { data, images, documents } = grown > LOOKED_INTO ? mediaIn(newOf(all, last)) : NO_MEDIA;
+  const grown = Math.max(request.bytes.length - before, 0);
+  const { data, images, documents } = grown > LOOKED_INTO ? mediaIn(newOf(request.all, last)) : NO_MEDIA;
   const text = Math.max(grown - data, 0);
   const perByte = last
     ? Math.min(Math.max(prompt / before, TOKENS_PER_BYTE.least), TOKENS_PER_BYTE.most)

@@ -1,6 +1,6 @@
 import type { MessageParam, RequestParams } from '../api.ts';
 import { type AnyMessage, KeptMessage, type Slice } from '../journal/kept-message.ts';
-import type { KeptRow } from '../journal/message-row.ts';
+import type { KeptRow } from '../journal/kept-row.ts';
 import { forgetJson, jsonOf } from './json-cache.ts';
 
 const encoder = new TextEncoder();
@@ -26,25 +26,17 @@ export class RequestBody {
   #params: object;
 
   /**
-   * `params` are the fields that stay the same; they stand before the messages. Where the first of these are `kept` in a
-   * row already, the body is put around them.
+   * `params` are the fields that stay the same; they stand before the messages. Where the first of these are `kept` as they
+   * are sent, the body is put around them.
    */
-  constructor(
-    params: Omit<RequestParams, 'container'>,
-    messages: readonly AnyMessage[] = [],
-    kept: KeptRow | null = null,
-  ) {
+  constructor(params: Omit<RequestParams, 'container'>, kept: KeptRow | null = null) {
     const head = encoder.encode(headOf(params));
-    const row = kept && head.length <= kept.from ? kept : null;
-    this.#messagesAt = row?.from ?? ROOM + head.length;
-    this.#end = row?.messages.at(-1)?.to ?? this.#messagesAt;
-    this.#ends = row?.messages.map(({ to }) => to - row.from) ?? [];
-    this.#buffer =
-      row?.bytes ?? new Uint8Array(Math.max(FIRST_CAPACITY, this.#messagesAt + sizeOf(messages)));
-    this.#start = this.#messagesAt - head.length;
-    this.#buffer.set(head, this.#start);
+    this.#ends = kept?.ends.map((end) => end - kept.from) ?? [];
+    this.#messagesAt = kept?.from ?? ROOM + head.length;
+    this.#end = this.#messagesAt + (this.#ends.at(-1) ?? 0);
+    this.#buffer = kept?.bytes ?? new Uint8Array(Math.max(FIRST_CAPACITY, this.#messagesAt));
     this.#params = params;
-    for (const message of messages.slice(this.#ends.length)) this.append(message);
+    this.#start = this.#lead(head);
   }
 
   /** Size of the body in bytes, but for what follows the messages. */
@@ -56,11 +48,16 @@ export class RequestBody {
   lead(params: Omit<RequestParams, 'container'>): void {
     if (params === this.#params) return;
     this.#params = params;
-    const head = encoder.encode(headOf(params));
+    this.#start = this.#lead(encoder.encode(headOf(params)));
+  }
+
+  /** Returns where the body begins. */
+  #lead(head: Uint8Array): number {
     const lacking = head.length - this.#messagesAt;
     if (lacking > 0) this.#moveBy(lacking + ROOM);
-    this.#start = this.#messagesAt - head.length;
-    this.#buffer.set(head, this.#start);
+    const start = this.#messagesAt - head.length;
+    this.#buffer.set(head, start);
+    return start;
   }
 
   /** To another array: whoever reads a message that was kept reads it where it was. */
@@ -139,13 +136,6 @@ export interface BodyChanges {
   readonly params?: Omit<RequestParams, 'container'> | undefined;
   /** Instead of those at these places. */
   readonly messages?: ReadonlyMap<number, MessageParam> | undefined;
-}
-
-/** Bytes that messages which nobody has parsed take, and some to spare for what follows. */
-function sizeOf(messages: readonly AnyMessage[]): number {
-  let size = 0;
-  for (const message of messages) if (message instanceof KeptMessage) size += message.to - message.from + 1;
-  return Math.ceil(size * 1.25);
 }
 
 const NONE: ReadonlyMap<number, MessageParam> = new Map();

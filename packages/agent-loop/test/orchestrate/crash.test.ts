@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { type Random, randomFrom } from '../../../stores/test/support/random.ts';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import type { Act, Plan } from './plan.ts';
+import { expectRestorable } from '../session/checkpointing-store.ts';
+import { entriesIn } from '../session/world.ts';
 import { ScriptWorld } from './script-world.ts';
 
 /** Everything a script can do, once. */
@@ -46,6 +48,7 @@ describe('a script whose process is killed', () => {
       const whole = new ScriptWorld(PLAN, concurrency);
       const expected = await whole.live(null);
       await whole.check('uninterrupted');
+      for (const { id } of await whole.store.list()) expectRestorable(await entriesIn(whole.store, id));
       const { appends } = whole;
       expect(appends).toBeGreaterThan(60);
       const apart = Math.max(1, Math.floor((2 * appends) / trials));

@@ -23,7 +23,7 @@ import {
 import { SessionState } from '../../src/journal/session-state.ts';
 import { memoryStore } from '../../src/store.ts';
 import { checkpointingStore } from '../session/checkpointing-store.ts';
-import { type Crash, Life, mortalStore } from '../session/crash-world.ts';
+import { type Crash, Life, mortalStore, quick } from '../session/crash-world.ts';
 import { entriesIn } from '../session/world.ts';
 import { perform, type Plan } from './plan.ts';
 
@@ -219,11 +219,4 @@ function countingStore(store: JournalStore, count: () => void): JournalStore {
       };
     },
   };
-}
-
-/** Short waits are over at once; those that only guard never end. */
-function quick(ms: number, fire: () => void): () => void {
-  if (ms > 20_000) return () => {};
-  const handle = setImmediate(fire);
-  return () => clearImmediate(handle);
 }

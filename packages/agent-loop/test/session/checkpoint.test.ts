@@ -10,13 +10,12 @@ import { z } from 'zod';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import type { RequestParams } from '../../src/api.ts';
 import { NO_MARKS } from '../../src/cache/cache-marks.ts';
-import type { Checkpoint } from '../../src/journal/checkpoint.ts';
 import type { Entry } from '../../src/journal/events.ts';
 import { SessionState } from '../../src/journal/session-state.ts';
 import { stateOf } from '../../src/session/fold-session.ts';
 import type { JournalStore } from '../../src/store.ts';
 import { defineTool } from '../../src/index.ts';
-import { proxied } from './checkpointing-store.ts';
+import { expectRestorable, proxied, saved } from './checkpointing-store.ts';
 import { diceOf, randomHistory } from './random-history.ts';
 import { expectStablePrefix } from '../loop/stage.ts';
 import { ID, inFiles, world } from './world.ts';
@@ -69,17 +68,11 @@ function outlookOf(state: SessionState): unknown {
   };
 }
 
-/** All that a state holds: its texts, parsed. */
-function saved(state: SessionState): unknown {
-  const { seq, state: text, steps, pieces, free }: Checkpoint = state.checkpoint();
-  return [seq, JSON.parse(text), JSON.parse(steps), pieces, free];
-}
-
 describe('a checkpoint', () => {
   test(
     'and the entries since fold into what all entries fold into',
     async () => {
-      const { trials, seed: first } = campaign({ suite: 60, ci: 500, full: 10_000 });
+      const { trials, seed: first } = campaign({ suite: 20, ci: 500, full: 10_000 });
       const histories = fc.record({
         seed: fc.nat(),
         turns: fc.integer({ min: 1, max: 160 }),
@@ -110,6 +103,10 @@ describe('a checkpoint', () => {
     },
     patienceMs,
   );
+
+  test('can be kept before any entry', () => {
+    for (let seed = 1; seed <= 8; seed += 1) expectRestorable(randomHistory(seed, 9));
+  });
 
   test('of another meaning is left alone', () => {
     const { seq, state, steps } = folded([]).checkpoint();

@@ -149,9 +149,11 @@ export function crashWorld(shape: Shape = {}): World {
   };
 }
 
-/** Short waits are over at once; those that only guard never end. */
+/** Short waits are over at once, those for nothing before anything else happens; those that only guard never end. */
 export function quick(ms: number, fire: () => void): () => void {
   if (ms > 20_000) return () => {};
+  if (ms === 0) queueMicrotask(fire);
+  if (ms === 0) return () => {};
   const handle = setImmediate(fire);
   return () => clearImmediate(handle);
 }

@@ -1,3 +1,4 @@
+import { expectRestorable } from '../session/checkpointing-store.ts';
 import { describe, expect, it } from 'vitest';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { chanceFrom, pick, type PlanNode, planFrom } from './tree-plan.ts';
@@ -39,7 +40,9 @@ describe('a tree of agents', () => {
     `is killed at every append of any of its sessions${every > 1 ? `, or every ${every}th` : ''}, and comes to its end (decisions needed: %s)`,
     async (asks) => {
       const whole = await runTrial({ plan, fates: [], asks, chance: () => 0 });
-      const appends = [...(await whole.journals()).values()].flat().length;
+      const journals = [...(await whole.journals()).values()];
+      for (const entries of journals) expectRestorable(entries);
+      const appends = journals.flat().length;
       expect(appends).toBeGreaterThan(50);
       for (let append = 0; append < appends; append += every) {
         for (const when of ['before', 'after'] as const) {
