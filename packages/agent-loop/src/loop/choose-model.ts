@@ -27,12 +27,12 @@ export function inputToRoute(
   }: { readonly spec: AgentSpec; readonly state: SessionState; readonly input: RunInput | null },
   runId: string,
 ): RunInput | null {
-  const { all } = state.transcript;
   if (!spec.route) return null;
-  if (input !== null) return all.length > 0 ? null : input;
+  const { transcript } = state;
+  if (input !== null) return transcript.length > 0 ? null : input;
   // The process ended before the choice was made, while an agent was asked.
   const asked = state.children.of(keyOf(runId, 1));
-  const undecided = state.run?.tally.turns === 0 && all.every(({ role }) => role === 'user');
+  const undecided = state.run?.tally.turns === 0 && transcript.all.every(({ role }) => role === 'user');
   return asked && undecided ? asked.input : null;
 }
 

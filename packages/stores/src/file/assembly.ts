@@ -1,27 +1,27 @@
 import { ContentPlaces } from './content-places.ts';
 
-/** A content that goes somewhere. */
-interface Move {
-  /** Of the first byte in the segment, and the one behind the last. */
-  readonly from: number;
-  readonly to: number;
-  readonly at: number;
-}
-
 /** How the pieces of a checkpoint are put together, as it is kept: numbers, for there may be tens of thousands. */
 export interface SavedAssembly {
   readonly before: number;
   readonly behind: number;
-  /** For each piece the bytes of its text, or -1 for the next content. */
+  /** For each piece how many bytes it has; below zero, see `below`, for a content. */
   readonly pieces: readonly number[];
-  /** For each content its entry, the place of its segment among those covered, its first byte there, and its length. One with a file of its own has no segment (-1). */
-  readonly contents: readonly number[];
+  /** For each covered segment its contents in the order they have there: entry, first byte, length, and where it goes. */
+  readonly contents: readonly (readonly number[])[];
+  /** Contents that have files of their own: entry, and where it goes. */
+  readonly apart: readonly (readonly [seq: number, at: number])[];
   /** All contents of the covered segments that have files of their own: segment, entry, size and hash. */
   readonly blobs: readonly (readonly [segment: number, seq: number, size: number, hash: string])[];
 }
 
 /** Numbers of a content. */
 const FIELDS = 4;
+/** How much of a segment is read at once. */
+const CHUNK = 1 << 20;
+
+function below(length: number): number {
+  return -1 - length;
+}
 
 /** Says how pieces are put together, of which the contents are in these places, one for each segment. */
 export function saveAssembly(
@@ -29,107 +29,115 @@ export function saveAssembly(
   { before, behind }: { readonly before: number; readonly behind: number },
   segments: readonly { readonly seq: number; readonly contents: ContentPlaces }[],
 ): SavedAssembly {
-  const contents: number[] = [];
+  const found: { seq: number; from: number; length: number; at: number }[][] = segments.map(() => []);
+  const apart: [seq: number, at: number][] = [];
+  let at = before;
+  const add = (seq: number): number => {
+    const segment = segments.findLastIndex((each) => each.seq <= seq);
+    const place = segments[segment]?.contents.of(seq);
+    if (!place) throw new RangeError(`Entry ${seq} has no content.`);
+    if ('blob' in place) {
+      apart.push([seq, at]);
+      return place.blob.size;
+    }
+    const length = place.to - place.from;
+    found[segment]?.push({ seq, from: place.from, length, at });
+    return length;
+  };
   const lengths = pieces.map((piece) => {
-    if (typeof piece === 'string') return Buffer.byteLength(piece);
-    const segment = segments.findLastIndex(({ seq }) => seq <= piece);
-    const place = segments[segment]?.contents.of(piece);
-    if (!place) throw new RangeError(`Entry ${piece} has no content.`);
-    if ('blob' in place) contents.push(piece, -1, 0, place.blob.size);
-    else contents.push(piece, segment, place.from, place.to - place.from);
-    return -1;
+    const length = typeof piece === 'string' ? Buffer.byteLength(piece) : add(piece);
+    at += length;
+    return typeof piece === 'string' ? length : below(length);
   });
+  const contents = found.map((ofSegment) =>
+    ofSegment
+      .toSorted((one, other) => one.from - other.from)
+      .flatMap((content) => [content.seq, content.from, content.length, content.at]),
+  );
   const blobs = segments.flatMap(({ contents: places }, segment) =>
     [...places.blobs].map(([seq, { size, hash }]) => [segment, seq, size, hash] as const),
   );
-  return { before, behind, pieces: lengths, contents, blobs };
+  return { before, behind, pieces: lengths, contents, apart, blobs };
 }
 
 /** Where contents are that a checkpoint says the places of, segment by segment. Few ask: whoever makes the next checkpoint. */
-export function placesIn(saved: SavedAssembly, segments: number): readonly ContentPlaces[] {
-  let unpacked: readonly ContentPlaces[] | undefined;
-  const places = Array.from({ length: segments }, (_, segment) => {
-    const none = new ContentPlaces();
-    return new ContentPlaces(() => (unpacked ??= unpack(saved, segments))[segment] ?? none);
+export function placesIn({ contents, blobs }: SavedAssembly): readonly ContentPlaces[] {
+  const places = contents.map((ofSegment) => {
+    let unpacked: ContentPlaces | undefined;
+    return new ContentPlaces(() => (unpacked ??= unpack(ofSegment)));
   });
-  for (const [segment, seq, size, hash] of saved.blobs) places[segment]?.add(seq, { blob: { size, hash } });
+  for (const [segment, seq, size, hash] of blobs) places[segment]?.add(seq, { blob: { size, hash } });
   return places;
 }
 
-function unpack({ contents }: SavedAssembly, segments: number): readonly ContentPlaces[] {
-  const places = Array.from({ length: segments }, () => new ContentPlaces());
-  const indices = contents.flatMap((_, index) => (index % FIELDS === 0 ? [index] : []));
-  for (const index of indices.toSorted((one, other) => (contents[one] ?? 0) - (contents[other] ?? 0))) {
-    const [seq = 0, segment = -1, from = 0, length = 0] = contents.slice(index, index + FIELDS);
-    places[segment]?.add(seq, { from, to: from + length });
+function unpack(contents: readonly number[]): ContentPlaces {
+  const places = new ContentPlaces();
+  for (let index = 0; index < contents.length; index += FIELDS) {
+    const [seq = 0, from = 0, length = 0] = contents.slice(index, index + FIELDS);
+    places.add(seq, { from, to: from + length });
   }
   return places;
 }
 
-/** The pieces of a checkpoint, while they are put together. */
+/**
+ * The pieces of a checkpoint, put together in one array. What comes from elsewhere is brought into the same array first, so
+ * that its parts are moved without a view for each: behind the pieces there is room for that.
+ */
 export class Assembly {
+  /** The pieces, with what is left free around them. */
   readonly bytes: Buffer;
   readonly ends: readonly number[];
-  /** By segment, in the order they have there. */
-  readonly #moves: Move[][];
-  readonly #blobs: { readonly seq: number; readonly at: number }[] = [];
+  /** Where a chunk of a segment is read to. */
+  readonly chunk: Buffer;
+  readonly #whole: Buffer;
+  readonly #contents: SavedAssembly['contents'];
+  readonly #roomAt: number;
 
   /** `text`: the texts among the pieces, one behind the other. */
-  constructor({ before, behind, pieces, contents }: SavedAssembly, text: Buffer, segments: number) {
-    this.#moves = Array.from({ length: segments }, () => []);
+  constructor({ before, behind, pieces, contents }: SavedAssembly, text: Buffer) {
     const ends: number[] = [];
-    const texts: number[] = [];
     let at = before;
-    let next = 0;
-    for (const length of pieces) {
-      if (length < 0) at += this.#add(contents, FIELDS * next++, at);
-      else texts.push(at, (at += length));
-      ends.push(at);
-    }
+    for (const length of pieces) ends.push((at += length < 0 ? below(length) : length));
     this.ends = ends;
-    this.bytes = Buffer.allocUnsafeSlow(at + behind);
-    this.#write(text, texts);
-    for (const moves of this.#moves) moves.sort((one, other) => one.from - other.from);
+    this.#contents = contents;
+    this.#roomAt = at;
+    this.#whole = Buffer.allocUnsafeSlow(at + Math.max(behind, text.length, CHUNK));
+    this.bytes = this.#whole.subarray(0, at + behind);
+    this.chunk = this.#whole.subarray(at, at + CHUNK);
+    text.copy(this.#whole, at);
+    this.#placeTexts(pieces, before);
   }
 
-  /** Contents that have files of their own, and where they go. */
-  get blobs(): readonly { readonly seq: number; readonly at: number }[] {
-    return this.#blobs;
-  }
-
-  /** Takes what it needs out of the bytes of a segment, which it is shown chunk by chunk. */
-  mover(segment: number): (chunk: Buffer, start: number) => void {
-    const moves = this.#moves[segment] ?? [];
+  /** Takes what it needs out of a segment, of which `chunk` holds the bytes from `start` on. To be called for each, in order. */
+  taker(segment: number): (start: number, length: number) => void {
+    const contents = this.#contents[segment] ?? [];
     let next = 0;
-    return (chunk, start) => {
-      const end = start + chunk.length;
-      for (let move = moves[next]; move && move.from < end; move = moves[next]) {
-        const from = Math.max(move.from, start);
-        chunk.copy(this.bytes, move.at + from - move.from, from - start, Math.min(move.to, end) - start);
+    return (start, length) => {
+      const shift = this.#roomAt - start;
+      const end = start + length;
+      for (; next < contents.length; next += FIELDS) {
+        const first = contents[next + 1] ?? 0;
+        const last = first + (contents[next + 2] ?? 0);
+        if (first >= end) return;
+        const from = Math.max(first, start);
+        const at = (contents[next + 3] ?? 0) + from - first;
+        this.#whole.copyWithin(at, from + shift, Math.min(last, end) + shift);
         // The rest of it is in the next chunk.
-        if (move.to > end) return;
-        next += 1;
+        if (last > end) return;
       }
     };
   }
 
-  /** Returns how many bytes it is. */
-  #add(contents: readonly number[], index: number, at: number): number {
-    const segment = contents[index + 1] ?? -1;
-    const from = contents[index + 2] ?? 0;
-    const length = contents[index + 3] ?? 0;
-    if (segment < 0) this.#blobs.push({ seq: contents[index] ?? 0, at });
-    else this.#moves[segment]?.push({ from, to: from + length, at });
-    return length;
-  }
-
-  #write(text: Buffer, places: readonly number[]): void {
-    let from = 0;
-    for (let index = 0; index < places.length; index += 2) {
-      const start = places[index] ?? 0;
-      const length = (places[index + 1] ?? 0) - start;
-      text.copy(this.bytes, start, from, from + length);
-      from += length;
+  #placeTexts(pieces: readonly number[], before: number): void {
+    let from = this.#roomAt;
+    let at = before;
+    for (const length of pieces) {
+      if (length < 0) at += below(length);
+      else {
+        this.#whole.copyWithin(at, from, from + length);
+        from += length;
+        at += length;
+      }
     }
   }
 }

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { JournalError } from '@pawl/agent-loop/store';
 import type { KeptCheckpoint } from '@pawl/agent-loop/store';
 import { Assembly, placesIn } from './assembly.ts';
+import type { SavedAssembly } from './assembly.ts';
 import { readBlobBytes } from './blob-folder.ts';
 import type { Cover, FoundCheckpoint } from './checkpoint-file.ts';
 import type { FileSystem } from './file-system.ts';
@@ -29,17 +30,18 @@ export async function coveredBy(
 ): Promise<Covered | null> {
   const { seq, covers, state, steps } = found;
   if (!covers.every((cover, index) => fits(cover, links, index, covers.length))) return null;
-  const assembly = new Assembly(found.assembly, found.text, covers.length);
-  const places = placesIn(found.assembly, covers.length);
+  const assembly = new Assembly(found.assembly, found.text);
+  const places = placesIn(found.assembly);
   const segments: Segment[] = [];
   for (const [index, cover] of covers.entries()) {
     const [link, contents] = [links[index], places[index]];
     if (!link || !contents) return null;
-    if (!(await readCovered(fs, link.path, cover, assembly.mover(index)))) return null;
+    const take = assembly.taker(index);
+    if (!(await readCovered(fs, link.path, cover, assembly.chunk, take))) return null;
     segments.push({ ...segmentFrom(link, cover), contents });
   }
-  if (!(await addApart(fs, directory, segments, assembly))) return null;
   const { bytes, ends } = assembly;
+  if (!(await addApart(fs, directory, segments, found.assembly.apart, bytes))) return null;
   return { checkpoint: { seq, state, steps, bytes, ends }, segments };
 }
 
@@ -51,25 +53,22 @@ function fits(cover: Cover, links: readonly Segment[], index: number, count: num
   return index === count - 1 ? cover.bytes <= next.bytes : cover.bytes === next.bytes;
 }
 
-/** Little, so that the same memory serves every read. */
-const CHUNK = 1 << 20;
-
-/** Reads a segment as far as it is covered, chunk by chunk. Says whether all of it is what it was. */
+/** Reads a segment as far as it is covered, one part after the other into `memory`. Says whether all of it is what it was. */
 async function readCovered(
   fs: FileSystem,
   path: string,
   { bytes: size, sum }: Cover,
-  seen: (chunk: Buffer, at: number) => void,
+  memory: Buffer,
+  seen: (start: number, length: number) => void,
 ): Promise<boolean> {
   const file = await fs.open(path, 'read');
-  const memory = Buffer.allocUnsafeSlow(Math.min(size, CHUNK));
   let crc = 0;
   try {
     for (let at = 0; at < size; at += memory.length) {
       const chunk = memory.subarray(0, Math.min(memory.length, size - at));
       if ((await readFully(file, chunk, at)) < chunk.length) return false;
       crc = crc32(chunk, crc);
-      seen(chunk, at);
+      seen(at, chunk.length);
     }
     return crc === sum;
   } finally {
@@ -82,10 +81,11 @@ async function addApart(
   fs: FileSystem,
   directory: string,
   segments: readonly Segment[],
-  { blobs, bytes }: Assembly,
+  apart: SavedAssembly['apart'],
+  bytes: Buffer,
 ): Promise<boolean> {
   try {
-    for (const { seq, at } of blobs) {
+    for (const [seq, at] of apart) {
       const blob = segments.findLast(({ header }) => header.seq <= seq)?.contents.blobs.get(seq);
       if (!blob) return false;
       bytes.set(await readBlobBytes(fs, directory, blob), at);
