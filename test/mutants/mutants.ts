@@ -175,8 +175,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'answered-too-soon',
     file: `${LOOP}/journal/transcript.ts`,
-    find: 'if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id)))\n          this.#closeOpenCalls();',
-    replace: 'if (this.#open.some((call) => this.#ended.has(call.id)))\n          this.#closeOpenCalls();',
+    find: 'if (this.#open.length > 0 && this.#open.every((call) => this.#ended.has(call.id)))',
+    replace: 'if (this.#open.some((call) => this.#ended.has(call.id)))',
     breaks: '1: a request only when every call has its result',
   },
   {
@@ -188,16 +188,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     id: 'reply-in-flight-for-ever',
-    file: `${LOOP}/journal/session-state.ts`,
-    find: "      case 'reply':\n        if (this.run) this.run.inFlight = null;",
+    file: `${LOOP}/journal/run-record.ts`,
+    find: "      case 'reply':\n        this.inFlight = null;",
     replace: "      case 'reply':",
     breaks: '2: no cost is counted twice',
   },
   {
     id: 'fork-pays-for-its-parent',
     file: `${LOOP}/journal/session-state.ts`,
-    find: 'this.#total = this.#total.next();\n    this.#spend',
-    replace: 'this.#spend',
+    find: 'this.total = this.total.next();\n    this.spend',
+    replace: 'this.spend',
     breaks: '5: a fork does not count what its parent used',
   },
   {
@@ -267,7 +267,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'tail-not-read-again',
     file: `${FILE}/open-session.ts`,
-    find: 'const chain = await readChain(fs, directory, before);',
+    find: 'const chain = await readChainAgain(fs, directory, before);',
     replace: 'const chain = before;',
     breaks: '9: nothing acknowledged is lost when another owner comes',
   },
