@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type ImageHeader, readImageHeader } from './image-header.ts';
+import { type ImageHeader, readImageHeader } from '../image-header.ts';
 import type {
   Base64ImageSource,
   DocumentBlockParam,

@@ -1,31 +1,20 @@
 import type { JsonValue, ToolResultBlock, ToolResultContent } from '../api.ts';
+import { contentBlocks, sendable } from './content-block.ts';
 
 /** What a tool may return: text, any JSON value, or content blocks (text, image, document, search_result). `undefined` is no content. */
 export type ToolOutput = string | JsonValue | readonly ToolResultBlock[] | undefined | void;
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const hasSource = ({ source }: Fields): boolean =>
-  typeof source === 'object' && source !== null && typeof (source as Fields)['type'] === 'string';
-
-/** What makes a value a content block rather than data that happens to have a `type`. */
-const BLOCKS: Readonly<Record<string, (block: Fields) => boolean>> = {
-  text: ({ text }) => typeof text === 'string',
-  image: hasSource,
-  document: hasSource,
-  search_result: ({ source, title, content }) =>
-    typeof source === 'string' && typeof title === 'string' && Array.isArray(content),
-  tool_reference: ({ tool_name }) => typeof tool_name === 'string',
-  browser_state: () => true,
-};
-
 const encoder = new TextEncoder();
 
-/** Turns what a tool returned into what the model reads. Throws a TypeError for a value that is not JSON. */
+/**
+ * Turns what a tool returned into what the model reads. Throws a TypeError for a value that is not JSON, and for an image
+ * or a PDF that the API would refuse.
+ */
 export function shapeOutput(output: unknown, maxBytes: number): ToolResultContent {
   if (output === undefined) return '';
   if (typeof output === 'string') return cutText(output, maxBytes);
-  if (isContentBlocks(output)) return cutBlocks(output, maxBytes);
+  const blocks = contentBlocks(output);
+  if (blocks) return cutBlocks(blocks, maxBytes);
   let json: string | undefined;
   try {
     json = holdsNoJson(output) ? undefined : JSON.stringify(output);
@@ -49,17 +38,6 @@ export function textAlone(content: ToolResultContent): ToolResultContent {
   return content.map((block) =>
     block.type === 'text' ? block : { type: 'text', text: `[A block of type ${block.type} is left out.]` },
   );
-}
-
-function isContentBlocks(output: unknown): output is ToolResultBlock[] {
-  return Array.isArray(output) && output.length > 0 && output.every(isContentBlock);
-}
-
-function isContentBlock(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { type } = value as Fields;
-  const fits = typeof type === 'string' && Object.hasOwn(BLOCKS, type) ? BLOCKS[type] : undefined;
-  return fits?.(value as Fields) ?? false;
 }
 
 /** JSON would show these as `{}` and lose what they hold. */
@@ -104,13 +82,14 @@ function cutBlocks(blocks: readonly ToolResultBlock[], maxBytes: number): ToolRe
   let left = maxBytes;
   let total = 0;
   let affected = 0;
-  for (const block of blocks) {
+  for (const given of blocks) {
+    const block = sendable(given);
+    if (!block) continue;
     const size = sizeOf(block);
     total += size;
     if (size <= left) {
       left -= size;
-      const sendable = wellFormed(block);
-      if (sendable) kept.push(sendable);
+      kept.push(block);
       continue;
     }
     affected += 1;
@@ -130,11 +109,4 @@ function cutBlocks(blocks: readonly ToolResultBlock[], maxBytes: number): ToolRe
 
 function sizeOf(block: ToolResultBlock): number {
   return encoder.encode(block.type === 'text' ? block.text : JSON.stringify(block)).length;
-}
-
-/** The block as the API takes it: it refuses an empty text, and half of a surrogate pair. */
-function wellFormed(block: ToolResultBlock): ToolResultBlock | undefined {
-  if (block.type !== 'text') return block;
-  if (block.text === '') return undefined;
-  return block.text.isWellFormed() ? block : { ...block, text: block.text.toWellFormed() };
 }

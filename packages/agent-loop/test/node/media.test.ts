@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { readImageHeader } from '../../src/node/image-header.ts';
+import { readImageHeader } from '../../src/image-header.ts';
 import { image, MediaError, pdf } from '../../src/node/index.ts';
 
 /** The first bytes of an image of each format, which are all that tells its type and dimensions. */
