@@ -15,21 +15,24 @@ export function shapeOutput(output: unknown, maxBytes: number): ToolResultConten
   if (typeof output === 'string') return cutText(output, maxBytes);
   const blocks = contentBlocks(output);
   if (blocks) return cutBlocks(blocks, maxBytes);
+  return cutText(jsonOf(output), maxBytes);
+}
+
+const INSTEAD = 'Return a string, a JSON value or content blocks.';
+
+function jsonOf(output: unknown): string {
+  let lost: string | undefined;
   let json: string | undefined;
   try {
-    json = holdsNoJson(output) ? undefined : JSON.stringify(output);
+    json = JSON.stringify(output, (key, value: unknown) => {
+      if (isLost(value)) lost ??= `a ${kindOf(value)}${key === '' ? '' : ` as ${JSON.stringify(key)}`}`;
+      return value;
+    });
   } catch (error) {
-    throw new TypeError(
-      'The tool returned a value that is not JSON. Return a string, a JSON value or content blocks.',
-      { cause: error },
-    );
+    throw new TypeError(`The tool returned a value that is not JSON. ${INSTEAD}`, { cause: error });
   }
-  if (json === undefined) {
-    throw new TypeError(
-      `The tool returned a ${kindOf(output)}. Return a string, a JSON value or content blocks.`,
-    );
-  }
-  return cutText(json, maxBytes);
+  if (lost !== undefined) throw new TypeError(`The tool returned ${lost}, which JSON would lose. ${INSTEAD}`);
+  return json ?? '';
 }
 
 /** The content of an error result: the API takes text alone there. */
@@ -40,15 +43,22 @@ export function textAlone(content: ToolResultContent): ToolResultContent {
   );
 }
 
-/** JSON would show these as `{}` and lose what they hold. */
-function holdsNoJson(output: unknown): boolean {
-  return (
-    output instanceof Map || output instanceof Set || output instanceof Promise || output instanceof Error
-  );
+/** JSON leaves out functions and symbols, and shows as `{}` what a class keeps to itself: a Map, a promise, a Response. */
+function isLost(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'function' || typeof value === 'symbol';
+  if (Array.isArray(value)) return false;
+  return value instanceof Error || (Object.keys(value).length === 0 && !isPlain(value));
 }
 
-function kindOf(output: unknown): string {
-  return typeof output === 'object' && output !== null ? output.constructor.name : typeof output;
+/** Of no class, whichever realm it is from. */
+function isPlain(value: object): boolean {
+  const parent: unknown = Object.getPrototypeOf(value);
+  return parent === null || Object.getPrototypeOf(parent) === null;
+}
+
+function kindOf(value: unknown): string {
+  return typeof value === 'object' && value !== null ? value.constructor.name : typeof value;
 }
 
 /** Cuts at a whole character and says so, so that the model can ask for less. */

@@ -58,6 +58,23 @@ describe('what a tool returns is what the model reads', () => {
     ['an empty list', [], '[]'],
     ['what makes JSON of itself', new Date(0), '"1970-01-01T00:00:00.000Z"'],
     [
+      'what makes JSON of itself inside',
+      { at: new Date(0), of: new URL('https://a.example') },
+      '{"at":"1970-01-01T00:00:00.000Z","of":"https://a.example/"}',
+    ],
+    [
+      'objects of a class, and of none',
+      {
+        a: new (class {
+          n = 1;
+        })(),
+        b: Object.create(null) as object,
+        c: {},
+      },
+      '{"a":{"n":1},"b":{},"c":{}}',
+    ],
+    ['fields that are undefined', { a: undefined, b: 1 }, '{"b":1}'],
+    [
       'blocks',
       [{ type: 'text', text: 'See:' }, image, document, found],
       [{ type: 'text', text: 'See:' }, image, document, found],
@@ -87,7 +104,13 @@ describe('what is not JSON is an error that says what to return', () => {
   const not =
     'Error: The tool returned a value that is not JSON. Return a string, a JSON value or content blocks.';
   const kind = (name: string) =>
-    `Error: The tool returned a ${name}. Return a string, a JSON value or content blocks.`;
+    `Error: The tool returned a ${name}, which JSON would lose. Return a string, a JSON value or content blocks.`;
+  class Closed {
+    readonly #rows = [1];
+    get rows() {
+      return this.#rows;
+    }
+  }
 
   test.each<[string, unknown, string]>([
     ['a bigint', 1n, not],
@@ -98,6 +121,17 @@ describe('what is not JSON is an error that says what to return', () => {
     ['a map, which JSON would empty', new Map([['a', 1]]), kind('Map')],
     ['a set, which JSON would empty', new Set([1]), kind('Set')],
     ['an error, which JSON would empty', new TypeError('x'), kind('TypeError')],
+    ['a map inside', { a: [{ b: new Map() }] }, kind('Map as "b"')],
+    ['a promise inside', { a: 1, b: Promise.resolve(2) }, kind('Promise as "b"')],
+    ['a function inside, which JSON would leave out', { a: { b() {} } }, kind('function as "b"')],
+    ['a symbol in a list', [Symbol('x')], kind('symbol as "0"')],
+    [
+      'an error inside, whose message JSON would leave out',
+      { e: Object.assign(new Error('x'), { code: 1 }) },
+      kind('Error as "e"'),
+    ],
+    ['what a class keeps to itself', { at: new Closed() }, kind('Closed as "at"')],
+    ['what a library keeps to itself', [new URLSearchParams('a=1')], kind('URLSearchParams as "0"')],
   ])('%s', async (_, output, content) => {
     expect(await answerOf(giving(output))).toEqual(failed('call_1', content));
   });
