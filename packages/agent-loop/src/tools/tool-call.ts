@@ -5,6 +5,7 @@ import type { ApprovalDecision, ToolCall } from '../agent/hooks.ts';
 import type { RunState } from '../loop/run-state.ts';
 import { refuseUnknown, shown } from '../option-checks.ts';
 import { scrubText } from '../scrub.ts';
+import { copyJson } from './json-copy.ts';
 import { shapeOutput, textAlone } from './tool-content.ts';
 import type { Tool, ToolAccess, ToolContext } from './tool.ts';
 
@@ -54,7 +55,8 @@ export async function findAndCheck(
     );
   }
   try {
-    const checked = await tool.check(call.input);
+    // A schema may hand on parts of what it checks: tools and hooks get those of a copy, and the transcript stays as it is.
+    const checked = await tool.check(copyJson(call.input));
     if (checked.ok)
       return {
         state: 'ready',
@@ -128,7 +130,7 @@ export async function askForDecision(
   let given: ApprovalDecision | undefined;
   try {
     const answer = (async () => ({
-      given: await run.permissions.approve?.(describe(run, call, call.input)),
+      given: await run.permissions.approve?.(describe(run, call, copyJson(call.input))),
     }))();
     const first = await Promise.race([elsewhere.decision, answer]);
     if ('seq' in first) return await applyDecision(run, call, ready, first);
