@@ -200,6 +200,54 @@ describe('a schema is refused that', () => {
   });
 });
 
+describe('JSON Schema is refused that would be passed over in silence', () => {
+  test.each<[object, string]>([
+    [
+      { type: 'array', minItems: 2 },
+      'has "minItems" at #/properties/a without "items". Add items: {} for any.',
+    ],
+    [
+      { type: ['array', 'null'], maxItems: 2 },
+      'has "maxItems" at #/properties/a without "items". Add items: {} for any.',
+    ],
+    [
+      { $ref: '#/$defs/b', maxLength: 2 },
+      'has "maxLength" beside "$ref" at #/properties/a, where it is not checked. Write allOf: [{ $ref }, { type, ... }].',
+    ],
+    [
+      { $ref: '#/$defs/b', enum: ['x'] },
+      'has "enum" beside "$ref" at #/properties/a, where it is not checked. Write allOf: [{ $ref }, { type, ... }].',
+    ],
+    [
+      { anyOf: [{ type: 'number' }, { type: 'null' }], minimum: 3 },
+      'has "minimum" at #/properties/a without a "type". Add the type.',
+    ],
+    [
+      { anyOf: [{ type: 'number' }], allOf: [{ type: 'number' }] },
+      'has "anyOf" and "allOf" at #/properties/a without a "type". Add the type.',
+    ],
+    [
+      { enum: ['a', 'bb'], minLength: 2 },
+      'has "minLength" beside "enum" at #/properties/a, where it is not checked. Leave it out.',
+    ],
+    [
+      { type: 'object', dependencies: { b: ['c'] } },
+      'has "dependencies" at #/properties/a, which is not checked here. Leave it out or use zod.',
+    ],
+    [
+      { $dynamicRef: '#b' },
+      'has "$dynamicRef" at #/properties/a, which is not checked here. Leave it out or use zod.',
+    ],
+    [
+      { type: 'object', patternProperties: { '^x': {} }, additionalProperties: { type: 'number' } },
+      'has "additionalProperties" with a schema beside "patternProperties" at #/properties/a, where it is not checked. Use one of them.',
+    ],
+  ])('%j', (a, problem) => {
+    const input = { type: 'object', properties: { a }, $defs: { b: { type: 'string' } } };
+    expect(refusal(define({ input }))).toBe(`tool weather: input: ${problem}`);
+  });
+});
+
 describe('createAgent refuses', () => {
   test.each<[string, () => unknown, string]>([
     ['no model', create({ model: '' }), 'model: expected a model id such as "claude-sonnet-5-5", got "".'],

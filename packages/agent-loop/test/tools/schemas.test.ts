@@ -292,6 +292,41 @@ describe('JSON Schema', () => {
     ['a constant', { k: { const: 'a' } }, {}, { k: 'a' }, { k: 'b' }],
     ['a pattern', { k: { type: 'string', pattern: '^a' } }, {}, { k: 'ab' }, { k: 'ba' }],
     ['a format', { k: { type: 'string', format: 'date' } }, {}, { k: '2026-11-20' }, { k: 'soon' }],
+    [
+      'the length of a list of anything',
+      { k: { type: 'array', items: {}, minItems: 2 } },
+      {},
+      { k: [1, 'a'] },
+      { k: [1] },
+    ],
+    [
+      'a constraint on what is referred to',
+      { k: { allOf: [{ $ref: '#/$defs/text' }, { type: 'string', maxLength: 2 }] } },
+      { $defs: { text: { type: 'string', minLength: 1 } } },
+      { k: 'ab' },
+      { k: 'abc' },
+    ],
+    [
+      'a constraint on alternatives of a type',
+      { k: { type: 'number', anyOf: [{ type: 'integer' }, { type: 'number', maximum: 0 }], minimum: -1 } },
+      {},
+      { k: -0.5 },
+      { k: -2 },
+    ],
+    [
+      'alternatives in two dimensions',
+      {
+        k: {
+          type: 'string',
+          anyOf: [{ const: 'a' }, { const: 'b' }],
+          oneOf: [{ const: 'a' }, { const: 'c' }],
+        },
+      },
+      {},
+      { k: 'a' },
+      { k: 'b' },
+    ],
+    ['a type beside the values it lists', { k: { type: 'string', enum: ['a'] } }, {}, { k: 'a' }, { k: 'b' }],
     ['alternatives', { k: { anyOf: [{ type: 'string' }, { type: 'null' }] } }, {}, { k: null }, { k: 1 }],
     [
       'unique items',
