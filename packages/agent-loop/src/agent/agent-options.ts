@@ -28,11 +28,11 @@ import {
   refuseUnknown,
   shown,
 } from '../option-checks.ts';
-import { outputFormat } from './output.ts';
+import { compileOutput, outputFormat } from './output.ts';
 import type { Pricing } from '../money/pricing.ts';
 import { type PricingOptions, toPricing } from '../money/pricing-option.ts';
 import type { Route } from './route.ts';
-import { type CompiledSchema, compileSchema, type Schema } from '../tools/schema.ts';
+import type { CompiledSchema, Schema } from '../tools/schema.ts';
 import { checkServing, servingBetas, servingParams } from './serving.ts';
 import { type Seams, systemSeams } from '../seams.ts';
 import type { RunnableTool, Tool } from '../tools/tool.ts';
@@ -160,7 +160,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   checkRequest(options);
   checkContext(options);
   const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
-  const output = options.output && compileSchema(options.output, 'output');
+  const output = options.output && compileOutput(options.output);
   const pricing = toPricing(options.pricing);
   const seams = { ...systemSeams, ...options.seams };
   const limits = toLimits(options.limits);

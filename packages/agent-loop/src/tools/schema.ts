@@ -94,9 +94,14 @@ function compile(schema: Schema, option: string): CompiledSchema {
     throw new ConfigError(option, `expected a schema such as z.object({ ... }), got ${shown(schema)}.`);
   }
   if ('_zod' in schema) return compileZod4(schema, option);
-  if ('_def' in schema) return compileZod3(schema, option);
+  if (isZod3(schema)) return compileZod3(schema, option);
   if ('~standard' in schema) return compileStandard(schema, option);
   return compileJsonSchema(schema, option);
+}
+
+/** Whether it is of zod 3, whose JSON Schema waits for a converter. */
+export function isZod3(schema: Schema): schema is Zod3Schema {
+  return '_def' in schema && !('_zod' in schema);
 }
 
 function compileZod4(schema: Zod4Schema, option: string): CompiledSchema {

@@ -2,7 +2,7 @@ import { reply, text, thinking } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { z as z3 } from 'zod/v3';
-import { createAgent, defineTool, RunError } from '../../src/index.ts';
+import { ConfigError, createAgent, defineTool, RunError } from '../../src/index.ts';
 import { answered, assistant, called, calling, said, user } from '../support/agent-under-test.ts';
 import {
   clientOf,
@@ -188,14 +188,100 @@ describe('a reply that ends otherwise keeps its message and usage, and is not ch
   });
 });
 
-test('a format that the API cannot express is told as config before anything is sent', async () => {
-  const { emulator } = stage({});
-  const agent = createAgent({
-    model: 'claude-sonnet-5-5',
-    client: clientOf(emulator.fetch),
-    output: z.object({ anything: z.unknown() }),
+const openFields =
+  'has fields of any name, which the output format of the API has no place for: the model could only leave them out. Name each, or use a list such as z.array(z.object({ key: z.string(), value: z.number() })).';
+const anything =
+  'may be anything, and the API has to be told what. Use z.string(), z.union([...]), or JSON as a text.';
+const tuple =
+  'is a tuple, which the output format of the API has no place for. Use z.object({ first: ..., second: ... }).';
+const recursive = 'is recursive, which the output format of the API can not be. Write its levels out.';
+
+const tree = z.object({
+  name: z.string(),
+  get children(): z.ZodArray<typeof tree> {
+    return z.array(tree);
+  },
+});
+const json = (a: object) => ({ type: 'object', properties: { a } });
+
+describe('an output that the API could not be asked for is refused, with its place and the remedy', () => {
+  test.each<[string, unknown, string]>([
+    ['a record', z.object({ r: z.record(z.string(), z.number()) }), `#/properties/r ${openFields}`],
+    ['a record at the top', z.record(z.string(), z.number()), `# ${openFields}`],
+    ['a loose object', z.looseObject({ a: z.string() }), `# ${openFields}`],
+    ['a catchall', z.object({ a: z.object({}).catchall(z.number()) }), `#/properties/a ${openFields}`],
+    ['anything', z.object({ a: z.any() }), `#/properties/a ${anything}`],
+    ['anything in a list', z.object({ a: z.array(z.unknown()) }), `#/properties/a/items ${anything}`],
+    ['a tuple', z.object({ a: z.tuple([z.string(), z.number()]) }), `#/properties/a ${tuple}`],
+    ['recursion', tree, `#/properties/children/items ${recursive}`],
+    ['any JSON', z.object({ a: z.json() }), `#/properties/a/anyOf/4/items ${recursive}`],
+    [
+      'a record in an alternative',
+      z.object({ a: z.union([z.string(), z.record(z.string(), z.string())]) }),
+      `#/properties/a/anyOf/1 ${openFields}`,
+    ],
+    [
+      'more fields (JSON Schema)',
+      { ...json({ type: 'string' }), additionalProperties: true },
+      `# ${openFields}`,
+    ],
+    ['an object of no fields (JSON Schema)', json({ type: 'object' }), `#/properties/a ${openFields}`],
+    ['no type (JSON Schema)', json({ description: 'What?' }), `#/properties/a ${anything}`],
+    [
+      'a list of anything (JSON Schema)',
+      json({ type: 'array' }),
+      '#/properties/a is a list of anything, and the API has to be told of what. Add its items.',
+    ],
+    [
+      'several types (JSON Schema)',
+      json({ type: ['object', 'null'], properties: {} }),
+      "#/properties/a is of several types. Write anyOf: [{ type: 'object', ... }, { type: 'null' }].",
+    ],
+    [
+      'a definition of an older draft (JSON Schema)',
+      {
+        ...json({ $ref: '#/definitions/b' }),
+        $schema: 'http://json-schema.org/draft-07/schema#',
+        definitions: { b: { type: 'string' } },
+      },
+      '#/properties/a refers to #/definitions/b. Only references to "#/$defs/..." are sent.',
+    ],
+  ])('%s', (_, output, problem) => {
+    const make = () => createAgent({ model: 'claude-sonnet-5-5', output: output as z.ZodObject });
+    expect(make).toThrow(new ConfigError('output', problem));
+    const plain = createAgent({ name: 'plain', description: 'Plain.', model: 'claude-sonnet-5-5' });
+    expect(() => plain.asTool({ output: output as z.ZodObject })).toThrow(new ConfigError('output', problem));
   });
-  const error: unknown = await agent.run('Go.').catch((thrown: unknown) => thrown);
-  expect(RunError.is(error) && error.code).toBe('config');
-  expect(emulator.requests).toEqual([]);
+
+  test.each<[string, unknown]>([
+    [
+      'closed objects in lists and alternatives',
+      z.object({ a: z.array(z.union([z.object({ b: z.literal(1) }), z.null()])) }),
+    ],
+    ['what may be absent or null', z.object({ a: z.string().nullish(), b: z.object({}).nullable() })],
+    ['a strict object', z.strictObject({ a: z.enum(['x', 'y']) })],
+    ['a definition used twice', { ...json({ $ref: '#/$defs/b' }), $defs: { b: { type: 'string' } } }],
+  ])('%s can be sent', async (_, output) => {
+    const { emulator } = await run({
+      output: output as never,
+      limits: { outputRetries: 0 },
+      steps: [reply('no')],
+    });
+    expect(emulator.requests).toHaveLength(1);
+  });
+
+  test('of zod 3, whose converter comes with the first run, it fails that run before anything is sent', async () => {
+    const { emulator } = stage({});
+    const agent = createAgent({
+      model: 'claude-sonnet-5-5',
+      client: clientOf(emulator.fetch),
+      output: z3.object({ r: z3.record(z3.number()) }),
+    });
+    const error: unknown = await agent.run('Go.').catch((thrown: unknown) => thrown);
+    expect(RunError.is(error) && [error.code, error.message]).toEqual([
+      'config',
+      `output: #/properties/r ${openFields}`,
+    ]);
+    expect(emulator.requests).toEqual([]);
+  });
 });
