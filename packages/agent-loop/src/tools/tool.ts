@@ -109,6 +109,8 @@ export interface Tool<Input = unknown> {
   run(input: Input, ctx: ToolContext): Awaitable<ToolOutput>;
   reconcile?(input: Input, ctx: ToolContext): Awaitable<ToolOutput>;
   access?(input: Input): ToolAccess;
+  /** Lets go of what a tool of the SDK holds, such as the shell of its bash tool. No run does so: call it when all are over. */
+  close?(): Awaitable<void>;
 }
 
 /**
@@ -122,6 +124,7 @@ export interface RunnableTool {
   // Method syntax, so that a tool with a narrower input type fits.
   run(input: never, context?: never): unknown;
   parse?(input: unknown): unknown;
+  close?(): Awaitable<void>;
 }
 
 const DEFAULT_MAX_RESULT_BYTES = 262_144;
@@ -230,6 +233,7 @@ function fromRunnable(runnable: RunnableTool, behaviour: ToolBehaviour<unknown>)
     description,
     definition: () => definition as unknown as ToolParam,
     check: (input) => parseWith(runnable, input),
+    ...(runnable.close && { close: () => runnable.close?.() }),
     run(input, ctx) {
       const toolUse = { type: 'tool_use', id: ctx.callId, name, input };
       return runnable.run(

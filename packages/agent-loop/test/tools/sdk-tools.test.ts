@@ -5,7 +5,11 @@ import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema';
 import { mcpTools } from '@anthropic-ai/sdk/helpers/beta/mcp';
 import { betaMemoryTool } from '@anthropic-ai/sdk/helpers/beta/memory';
 import { betaZodTool } from '@anthropic-ai/sdk/helpers/beta/zod';
-import { betaAgentToolset20260401, betaReadTool } from '@anthropic-ai/sdk/tools/agent-toolset/node';
+import {
+  betaAgentToolset20260401,
+  betaBashTool,
+  betaReadTool,
+} from '@anthropic-ai/sdk/tools/agent-toolset/node';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineTool } from '../../src/index.ts';
@@ -161,6 +165,25 @@ test('defineTool gives a tool of the SDK an effect, keys, a timeout and approval
   expect(events.find(({ type }) => type === 'tool-start')).toMatchObject({ tool: 'read', effect: 'read' });
   expect((results as [{ content: string }])[0].content).toContain('[Cut: ');
 });
+
+test('what a tool of the SDK holds, such as a shell, can be let go of through what defineTool returns', async () => {
+  await using notes = await folder();
+  const bash = defineTool(betaBashTool({ workdir: notes.path }), { timeoutMs: 10_000 });
+  const { content } = (await answerOf(bash, { command: 'echo $$' })) as { content: string };
+  const shell = Number(content.trim());
+  expect(process.kill(shell, 0)).toBe(true);
+  await bash.close?.();
+  await expect.poll(() => isRunning(shell)).toBe(false);
+  expect(defineTool(betaReadTool({ workdir: notes.path }))).not.toHaveProperty('close');
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 test('tools of all kinds go together in one list', async () => {
   await using notes = await folder();
