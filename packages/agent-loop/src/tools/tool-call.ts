@@ -82,10 +82,10 @@ export async function decideCall(
 ): Promise<Ready | Settled | Undecided> {
   const { tool } = ready;
   try {
-    const verdict = await run.permissions.beforeTool?.(describe(run, call, ready.input));
+    const given = await run.permissions.beforeTool?.(describe(run, call, ready.input));
+    const verdict = verdictOf(given, ['deny', 'result'], '{ deny: reason }, { result }');
     if (verdict && 'deny' in verdict) return settle('denied', denial(verdict.deny));
-    if (verdict && 'result' in verdict) return settle('ok', shapeOutput(verdict.result, tool.maxResultBytes));
-    checkNoVerdict(verdict);
+    if (verdict) return settle('ok', shapeOutput(verdict.result, tool.maxResultBytes));
   } catch (error) {
     return settle('error', `The call was not run: the beforeTool hook failed: ${publicMessage(error)}`);
   }
@@ -103,10 +103,14 @@ export async function decideCall(
   return askForDecision(run, call, ready);
 }
 
-/** What looks like a verdict and is none must not wave a call through. `condition && { deny }` may be false. */
-function checkNoVerdict(verdict: unknown): void {
-  if (verdict === undefined || verdict === null || verdict === false) return;
-  throw new TypeError(`it returned ${shown(verdict)}, not { deny: reason }, { result } or nothing`);
+/**
+ * What a hook decided, or undefined for nothing: `condition && { deny }` may be false. What looks like a verdict and is none
+ * must not wave a call through, or away what it gave.
+ */
+function verdictOf<V>(given: V, keys: readonly string[], expected: string): Exclude<V, void> | undefined {
+  if (given === undefined || given === null || given === false) return undefined;
+  if (typeof given === 'object' && keys.some((key) => key in given)) return given as Exclude<V, void>;
+  throw new TypeError(`it returned ${shown(given)}, not ${expected} or nothing`);
 }
 
 async function needsApproval(run: RunState, call: ToolUseBlock, { tool, input }: Ready): Promise<boolean> {
@@ -233,7 +237,8 @@ export async function review(
   if (!run.spec.hooks.afterTool) return ended;
   try {
     const { outcome, content } = ended;
-    const verdict = await run.spec.hooks.afterTool({ ...describe(run, call, input), outcome, content });
+    const given = await run.spec.hooks.afterTool({ ...describe(run, call, input), outcome, content });
+    const verdict = verdictOf(given, ['result'], '{ result }');
     if (!verdict) return ended;
     const replaced = shapeOutput(verdict.result, tool.maxResultBytes);
     return settle(outcome, outcome === 'ok' ? replaced : textAlone(replaced));

@@ -103,6 +103,15 @@ describe('beforeTool', () => {
       0,
     ],
     [
+      'answers with a yes, which is no verdict',
+      () => true as never,
+      failed(
+        'call_1',
+        'The call was not run: the beforeTool hook failed: it returned true, not { deny: reason }, { result } or nothing',
+      ),
+      0,
+    ],
+    [
       'answers with what is no JSON',
       () => ({ result: 1n as never }),
       failed(
@@ -139,6 +148,32 @@ describe('beforeTool', () => {
 });
 
 describe('afterTool', () => {
+  test.each<[string, unknown, unknown]>([
+    ['nothing', undefined, answered('call_1', 'noted 1')],
+    ['nothing by a condition', false, answered('call_1', 'noted 1')],
+    ['nothing in its place', { result: undefined }, answered('call_1', '')],
+    ...[
+      ['a yes', true, 'true'] as const,
+      ['the text itself', 'short', '"short"'] as const,
+      ['a content that is named otherwise', { content: 'short' }, 'an object'] as const,
+    ].map(
+      ([what, verdict, got]) =>
+        [
+          what,
+          verdict,
+          failed(
+            'call_1',
+            `The tool has run, but the afterTool hook failed, so its result is not shown: it returned ${got}, not { result } or nothing`,
+          ),
+        ] satisfies [string, unknown, unknown],
+    ),
+  ])('returns %s', async (_, verdict, result) => {
+    const { results } = await turnOf([noted().tool], [['note']], {
+      hooks: { afterTool: () => verdict as never },
+    });
+    expect(results).toEqual([result]);
+  });
+
   test('replaces what the model reads, of errors too; the outcome stays', async () => {
     const { tool } = noted();
     const seen: [string, string, unknown][] = [];
