@@ -57,14 +57,11 @@ export async function findAndCheck(
   try {
     // A schema may hand on parts of what it checks: tools and hooks get those of a copy, and the transcript stays as it is.
     const checked = await tool.check(copyJson(call.input));
-    if (checked.ok)
-      return {
-        state: 'ready',
-        tool,
-        given: call.input,
-        input: checked.value,
-        access: tool.access?.(checked.value),
-      };
+    if (checked.ok) {
+      const { value } = checked;
+      const access = tool.access && checkedAccess(await tool.access(value));
+      return { state: 'ready', tool, given: call.input, input: value, access };
+    }
     return settle(
       'error',
       `The input does not fit the tool's schema. Nothing was run. Problems:\n${checked.message}`,
@@ -72,6 +69,20 @@ export async function findAndCheck(
   } catch (error) {
     return settle('error', `The input could not be checked. Nothing was run: ${publicMessage(error)}`);
   }
+}
+
+/** What is no list of keys would keep nothing apart. */
+function checkedAccess(access: ToolAccess | undefined): ToolAccess | undefined {
+  const isKeys = (keys: unknown): boolean =>
+    keys === undefined || (Array.isArray(keys) && keys.every((key) => typeof key === 'string'));
+  if (access === undefined) return undefined;
+  const { reads, writes, ...others } = Object(access) as Record<string, unknown>;
+  if (typeof access === 'object' && isKeys(reads) && isKeys(writes) && Object.keys(others).length === 0)
+    return access;
+  const fields = Object.entries(Object(access)).map(([key, value]) => `${key}: ${shown(value)}`);
+  const given =
+    typeof access === 'object' && !Array.isArray(access) ? `{ ${fields.join(', ')} }` : shown(access);
+  throw new TypeError(`access returned ${given}, not { reads, writes } with lists of texts`);
 }
 
 /** Asks the hook and, where the tool needs it, for a decision. */

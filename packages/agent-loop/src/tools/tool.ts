@@ -69,7 +69,7 @@ export interface ToolBehaviour<Input> {
   /** For `'once'`: asks the outside world whether an interrupted call happened; its result, or undefined for no. */
   readonly reconcile?: (input: Input, ctx: ToolContext) => Awaitable<ToolOutput>;
   /** Resources of a call. Conflicting calls of a turn run one after the other, in call order; the rest in parallel. */
-  readonly access?: (input: Input) => ToolAccess;
+  readonly access?: (input: Input) => Awaitable<ToolAccess | undefined>;
   /** Whether a call needs a decision before it runs. Default false. */
   readonly approve?: boolean | ((input: Input, call: ApprovalQuestion) => Awaitable<boolean>);
   /** Longest time a call may take, in milliseconds. Default: none but the run's own limit. */
@@ -108,7 +108,7 @@ export interface Tool<Input = unknown> {
   needsApproval(input: Input, call: ApprovalQuestion): Awaitable<boolean>;
   run(input: Input, ctx: ToolContext): Awaitable<ToolOutput>;
   reconcile?(input: Input, ctx: ToolContext): Awaitable<ToolOutput>;
-  access?(input: Input): ToolAccess;
+  access?(input: Input): Awaitable<ToolAccess | undefined>;
   /** Lets go of what a tool of the SDK holds, such as the shell of its bash tool. No run does so: call it when all are over. */
   close?(): Awaitable<void>;
 }

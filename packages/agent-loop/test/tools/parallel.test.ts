@@ -273,6 +273,46 @@ describe('access keys', () => {
     ]);
   });
 
+  test.each([
+    ['a text for a list', { writes: 'abc' }, '{ writes: "abc" }'],
+    ['a list that is no keys', { reads: ['a', 1] }, '{ reads: a list }'],
+    ['a misspelt list', { write: ['a'] }, '{ write: a list }'],
+    ['a list', ['a'], 'a list'],
+    ['a promise of no keys', Promise.resolve('a'), '"a"'],
+  ])('an access of %s is an error that says what is expected', async (_, access, given) => {
+    const odd = defineTool({
+      name: 'odd',
+      description: 'Cannot name its keys.',
+      input: z.object({}),
+      access: () => access as ToolAccess,
+      run: () => 'ran',
+    });
+    const { results } = await turnOf([odd], [['odd']]);
+    expect(results).toEqual([
+      {
+        ...answered(
+          'call_1',
+          `The input could not be checked. Nothing was run: access returned ${given}, not { reads, writes } with lists of texts`,
+        ),
+        is_error: true,
+      },
+    ]);
+  });
+
+  test('may be asynchronous, and hold as others do', async () => {
+    const time = virtualTime();
+    const { tool, log } = worker(time);
+    const slow = defineTool({
+      name: 'slow',
+      description: 'Looks its keys up.',
+      input: z.object({}),
+      access: async () => ({ writes: ['a'] }),
+      run: () => time.sleep(5),
+    });
+    await turnOf([tool, slow], [['slow'], ['work', { ms: 1, reads: ['a'] }]], { time });
+    expect(log).toEqual(['5 call_2 begins', '6 call_2 ends']);
+  });
+
   test('whatever the calls, conflicting ones never overlap, run in call order, and none is lost', async () => {
     const keys = fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 });
     const calls = fc.array(fc.record({ ms: fc.integer({ min: 0, max: 5 }), reads: keys, writes: keys }), {
