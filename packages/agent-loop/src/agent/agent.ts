@@ -14,7 +14,12 @@ import { routed, withModel } from './route.ts';
 import type { InferSchema, Schema } from '../tools/schema.ts';
 import { SessionState } from '../journal/session-state.ts';
 import { checkInput, prepared, type StartedRun, startRun } from '../loop/start-run.ts';
-import { type AnySubagentOptions, type SubagentOptions, subagentTool } from '../children/subagent.ts';
+import {
+  type AnySubagentOptions,
+  SUBAGENT_OPTIONS,
+  type SubagentOptions,
+  subagentTool,
+} from '../children/subagent.ts';
 import type { Tool } from '../tools/tool.ts';
 import { worstUsd } from '../money/worst-case.ts';
 
@@ -109,6 +114,7 @@ export function specOf(agent: Agent): AgentSpec {
 
 /** With an output of its own, a subagent is this agent with another output. */
 function asTool(spec: AgentSpec, options: AgentOptions<Schema | undefined>, given: AnySubagentOptions): Tool {
+  checkOptions('asTool', given, SUBAGENT_OPTIONS);
   const { output } = given;
   return subagentTool(output ? toSpec({ ...options, output }) : spec, options.name !== undefined, given);
 }

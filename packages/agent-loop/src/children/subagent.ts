@@ -5,7 +5,7 @@ import { type ChildEnded, ChildLost, ChildRefused, runChild } from './child-run.
 import type { ChildRecord } from './child-records.ts';
 import { markDelegation } from './delegation.ts';
 import { ConfigError, RunError } from '../errors.ts';
-import { checkFunction, refuseUnknown, shown } from '../option-checks.ts';
+import { checkFunction, shown } from '../option-checks.ts';
 import type { Outcome, RunResult } from '../loop/result.ts';
 import type { RunState } from '../loop/run-state.ts';
 import type { InferSchema, Schema } from '../tools/schema.ts';
@@ -41,7 +41,8 @@ export type AnySubagentOptions = Pick<SubagentOptions, 'name' | 'description' | 
     readonly prompt?: ((input: never) => RunInput) | undefined;
   };
 
-const OPTIONS: readonly (keyof SubagentOptions)[] = [
+/** What may stand in them. */
+export const SUBAGENT_OPTIONS: readonly (keyof SubagentOptions)[] = [
   'name',
   'description',
   'input',
@@ -69,11 +70,10 @@ const TASK = {
 const DEFAULT_MAX_RESULT_BYTES = 65_536;
 
 /**
- * A tool that runs an agent. `named` says whether its name was chosen: a subagent needs one, and a description.
- * The agent runs in a session of its own, as a child of the run that called it.
+ * A tool that runs an agent. `named` says whether its name was chosen: a subagent needs one, and a description. Of the
+ * options all keys are known. The agent runs in a session of its own, as a child of the run that called it.
  */
 export function subagentTool(spec: AgentSpec, named: boolean, options: AnySubagentOptions): Tool {
-  refuseUnknown('asTool', options, OPTIONS);
   const {
     description = spec.description,
     input = TASK,

@@ -2,10 +2,11 @@ import type { Logger } from 'pino';
 import type { Awaitable, JsonObject, ToolParam } from '../api.ts';
 import { ConfigError, messageOf } from '../errors.ts';
 import {
+  checkCount,
   checkDuration,
   checkFunction,
   checkName,
-  checkPositive,
+  checkOptions,
   refuseUnknown,
   shown,
 } from '../option-checks.ts';
@@ -191,6 +192,8 @@ function fromOptions(options: UntypedOptions): Tool {
     );
   }
   if (typeof options.run !== 'function') throw new ConfigError(`tool ${name}: run`, 'must be a function.');
+  if (typeof request !== 'object' || request === null || Array.isArray(request))
+    throw new ConfigError(`tool ${name}: request`, `must be an object of fields, got ${shown(request)}.`);
   for (const key of Object.keys(request)) {
     const own = Object.hasOwn(OWN_FIELDS, key) ? OWN_FIELDS[key] : undefined;
     if (own) throw new ConfigError(`tool ${name}: request.${key}`, `has an option of its own. Use ${own}.`);
@@ -220,7 +223,7 @@ function fromRunnable(runnable: RunnableTool, behaviour: ToolBehaviour<unknown>)
     );
   }
   checkName('tool name', name);
-  refuseUnknown(`tool ${name}`, behaviour, BEHAVIOUR);
+  checkOptions(`tool ${name}`, behaviour, BEHAVIOUR);
   const definition = Object.fromEntries(
     Object.entries(runnable).filter(([, value]) => typeof value !== 'function'),
   );
@@ -283,7 +286,7 @@ function behave(name: string, behaviour: ToolBehaviour<never>) {
       `is for the effect 'once': a call of the effect '${effect}' is repeated and never reconciled. Leave it out.`,
     );
   checkDuration(`${option}: timeoutMs`, timeoutMs);
-  checkPositive(`${option}: maxResultBytes`, maxResultBytes);
+  if (maxResultBytes !== Infinity) checkCount(`${option}: maxResultBytes`, maxResultBytes);
   return {
     effect,
     approval:

@@ -85,6 +85,21 @@ describe('defineTool refuses', () => {
       'tool weather: maxResultBytes: must be a number above 0, got NaN.',
     ],
     [
+      'half a byte of a result',
+      define({ maxResultBytes: 1.5 }),
+      'tool weather: maxResultBytes: must be a whole number, got 1.5.',
+    ],
+    [
+      'a request of null',
+      define({ request: null }),
+      'tool weather: request: must be an object of fields, got null.',
+    ],
+    [
+      'a behaviour of null',
+      () => defineTool(sdkTool(), null as never),
+      'tool sdk: expected an object of options, got null.',
+    ],
+    [
       'an access that is no function',
       define({ access: { reads: ['x'] } }),
       'tool weather: access: must be a function, got an object.',
@@ -117,6 +132,10 @@ describe('defineTool refuses', () => {
   ])('%s', (_, make, message) => {
     expect(refusal(make)).toBe(message);
   });
+});
+
+test('defineTool takes results of any size', () => {
+  expect(define({ maxResultBytes: Infinity })()).toMatchObject({ maxResultBytes: Infinity });
 });
 
 function sdkTool() {
@@ -315,6 +334,11 @@ describe('createAgent refuses', () => {
       'a tool without a name',
       create({ tools: [{ type: 'web_search_20260318' }] }),
       'tools: a tool has no name: {"type":"web_search_20260318"}.',
+    ],
+    [
+      'a subagent without options',
+      () => createAgent({ name: 'a', description: 'A.', model: 'claude-sonnet-5-5' }).asTool(null as never),
+      'asTool: expected an object of options, got null.',
     ],
     ['no tokens', create({ maxTokens: 0 }), 'maxTokens: must be a whole number above 0, got 0.'],
     ['betas as one text', create({ betas: 'a' }), 'betas: must be a list of beta names, got "a".'],
