@@ -1,3 +1,4 @@
+import type { AnswerSpec } from './answer-spec.ts';
 import type { Body, BodyOptions } from './body.ts';
 import { SocketCut, writeFrames } from './body.ts';
 import { messageBody, streamEvents } from './events.ts';
@@ -13,11 +14,11 @@ import type { BuiltMessage } from './message.ts';
 import type { Outcome } from './outcome.ts';
 import type { Prepared } from './prepare.ts';
 import { createRandom } from './random.ts';
-import { toolUse, whole } from './reply.ts';
+import { toolUse, whole } from './blocks.ts';
 import { commonHeaders, sendError } from './send.ts';
 import type { EmulatorState } from './state.ts';
 import { showsThinking } from './thinking.ts';
-import type { Answer, ChunkOptions, ReplySpec } from './types.ts';
+import type { ChunkOptions, ReplySpec } from './types.ts';
 import { messageUsage } from './usage.ts';
 import type { MessageUsage } from './usage.ts';
 
@@ -33,7 +34,7 @@ export interface Asked {
 const noResponse = { 'connection-refused': 'ECONNREFUSED', 'connection-reset': 'ECONNRESET' } as const;
 
 /** Turns what the responder said into what goes over the wire. */
-export async function answer(state: EmulatorState, asked: Asked, spec: Answer): Promise<Outcome> {
+export async function answer(state: EmulatorState, asked: Asked, spec: AnswerSpec): Promise<Outcome> {
   const { exchange, prepared } = asked;
   const { signal } = exchange.incoming;
   if (spec.delayMs !== undefined) await state.sleep(spec.delayMs, signal);

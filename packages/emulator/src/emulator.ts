@@ -1,4 +1,5 @@
 import { createLedger } from './bill.ts';
+import { checkEmulatorOptions } from './emulator-options.ts';
 import { createRequestLog } from './exchange.ts';
 import { memoryFetch } from './memory-fetch.ts';
 import { modelTable } from './models.ts';
@@ -11,8 +12,12 @@ import { sleep } from './sleep.ts';
 import type { EmulatorState } from './state.ts';
 import type { Emulator, EmulatorOptions } from './types.ts';
 
-/** Builds the Messages API in memory; nothing is opened, so nothing needs closing. */
+/**
+ * Builds the Messages API in memory; nothing is opened, so nothing needs closing. Throws a TypeError for an option that is
+ * not known, or not what it has to be.
+ */
 export function createEmulator(options: EmulatorOptions = {}): Emulator {
+  checkEmulatorOptions(options, 'createEmulator options');
   const state = createState(options);
   return emulatorOf(state);
 }

@@ -1,3 +1,5 @@
+import { isDuration, isOneOf, isOptions, isText, refuse } from './option-checks.ts';
+
 /** Ids of the faults a reply can carry. */
 export type FaultId =
   | 'connection-refused'
@@ -179,4 +181,26 @@ export const faultTable: readonly FaultRow[] = [
 
 function row(id: FaultId, applies: FaultRow['applies'], sound: boolean, make: () => Fault): FaultRow {
   return { id, applies, sound, make };
+}
+
+const checkFaultOptions = isOptions<Fault>(
+  {
+    id: isOneOf(...faultTable.map(({ id }) => id)),
+    afterEvents: isDuration,
+    ms: isDuration,
+    everyMs: isDuration,
+    bytes: isDuration,
+    type: isText,
+    message: isText,
+    stopReason: isText,
+    ending: isOneOf('max_tokens', 'cut', 'end'),
+    missing: isOneOf('content', 'usage', 'everything'),
+  },
+  ['id'],
+);
+
+/** Throws unless a value is a fault. */
+export function checkFault(value: unknown, where: string): void {
+  if (typeof value !== 'object' || value === null) refuse(where, 'a fault such as fault.stall()', value);
+  checkFaultOptions(value, where);
 }

@@ -4,19 +4,11 @@ export type { EmulatorServer, ServerOptions } from './server.ts';
 export { match, route, script } from './script.ts';
 export type { MatchStep, Step, StepFunction } from './script.ts';
 export { echo } from './echo.ts';
-export {
-  apiError,
-  compaction,
-  redactedThinking,
-  reply,
-  serverToolUse,
-  spendCapError,
-  text,
-  thinking,
-  toolUse,
-  whole,
-} from './reply.ts';
-export type { ApiErrorOptions, CallOptions, ReplyOptions } from './reply.ts';
+export { apiError, reply, spendCapError } from './reply.ts';
+export type { ApiErrorOptions, ReplyOptions } from './reply.ts';
+export { compaction, redactedThinking, serverToolUse, text, thinking, toolUse, whole } from './blocks.ts';
+export type { CallOptions } from './blocks.ts';
+export type { ReplyContent } from './content.ts';
 export { fault, faultTable } from './faults.ts';
 export type { Fault, FaultId, FaultRow, Place } from './faults.ts';
 export { catalogue } from './models.ts';

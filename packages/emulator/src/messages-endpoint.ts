@@ -1,12 +1,14 @@
 import { answer } from './answer.ts';
+import { askFor, messageOf, mistake } from './answer-spec.ts';
+import type { AnswerSpec } from './answer-spec.ts';
 import type { Exchange } from './exchange.ts';
 import type { Outcome } from './outcome.ts';
 import { prepare } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
-import { apiError, reply } from './reply.ts';
+import { reply } from './reply.ts';
 import { sendError } from './send.ts';
 import type { EmulatorState } from './state.ts';
-import type { Answer, EmulatedRequest } from './types.ts';
+import type { EmulatedRequest } from './types.ts';
 
 /** Serves `POST /v1/messages`. */
 export async function createMessage(
@@ -33,7 +35,12 @@ export async function createMessage(
     stream: prepared.body.stream === true,
   };
   const spec = await ask(state, request, exchange.incoming.signal);
-  return answer(state, { exchange, prepared, stream: request.stream, beta }, spec);
+  try {
+    return await answer(state, { exchange, prepared, stream: request.stream, beta }, spec);
+  } catch (error) {
+    const line = `the answer to request #${request.index + 1} cannot be sent: ${messageOf(error)}`;
+    return sendError(state, exchange, mistake(line), { scripted: true });
+  }
 }
 
 /** `max_tokens: 0` fills the cache and asks the model nothing. */
@@ -47,12 +54,12 @@ function warmUp(
   return answer(state, { exchange, prepared, stream: false, beta }, spec);
 }
 
-/** A responder that throws is a mistake of the script: an error that names it and that nobody retries. */
-async function ask(state: EmulatorState, request: EmulatedRequest, signal: AbortSignal): Promise<Answer> {
+/** A responder that throws, or answers with what is no answer, is a mistake of the test: an error that nobody retries. */
+async function ask(state: EmulatorState, request: EmulatedRequest, signal: AbortSignal): Promise<AnswerSpec> {
+  const context = { signal, now: state.clock, random: state.random.next };
   try {
-    return await state.respond(request, { signal, now: state.clock, random: state.random.next });
+    return await askFor('the responder', () => state.respond(request, context));
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return apiError(500, { message: `pawl emulator: the responder threw: ${message}`, shouldRetry: false });
+    return mistake(messageOf(error));
   }
 }

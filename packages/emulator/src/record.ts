@@ -7,6 +7,7 @@ import {
 } from './recording.ts';
 import type { RecordedExchange } from './recording.ts';
 import { readFetchCall } from './fetch-call.ts';
+import { isFunction, isOptions, isText } from './option-checks.ts';
 import type { Emulator } from './types.ts';
 
 /** Options of `record`. */
@@ -16,6 +17,8 @@ export interface RecordOptions {
   /** Written anew: an existing file is replaced. */
   readonly file: string;
 }
+
+const checkRecordOptions = isOptions<RecordOptions>({ fetch: isFunction, file: isText }, ['file']);
 
 /** A recording in progress. */
 export interface Recorder {
@@ -29,7 +32,9 @@ export interface Recorder {
 type ResponseRecord = NonNullable<RecordedExchange['response']>;
 
 /** Records every exchange of a fetch in a file of JSON lines, without credentials. Needs `node:fs`. */
-export function record({ fetch: send = globalThis.fetch, file }: RecordOptions): Recorder {
+export function record(options: RecordOptions): Recorder {
+  checkRecordOptions(options, 'record options');
+  const { fetch: send = globalThis.fetch, file } = options;
   const write = lineWriter(file);
   let count = 0;
   const pending = new Set<Promise<void>>();

@@ -2,6 +2,7 @@ import { canonicalJson } from './json.ts';
 import { parseRecording, recordedBody } from './recording.ts';
 import type { RecordedExchange } from './recording.ts';
 import { readFetchCall } from './fetch-call.ts';
+import { isFunction, isOneOf, isOptions, isText } from './option-checks.ts';
 import type { Emulator } from './types.ts';
 
 /** Options of `replay`. */
@@ -13,6 +14,15 @@ export interface ReplayOptions {
   readonly normalise?: ((body: unknown) => unknown) | undefined;
 }
 
+const checkReplayOptions = isOptions<ReplayOptions>(
+  {
+    file: isText,
+    order: isOneOf('strict', 'any'),
+    normalise: isFunction,
+  },
+  ['file'],
+);
+
 /** A recording being replayed. */
 export interface Replayer {
   /** Answers with what was recorded; from the first request that differs on, with a 400 that shows the difference. */
@@ -22,7 +32,9 @@ export interface Replayer {
 }
 
 /** Replays a file that `record` wrote. Bodies are equal when their JSON is, whatever the order of keys. Needs `node:fs`. */
-export function replay({ file, order = 'strict', normalise = (body) => body }: ReplayOptions): Replayer {
+export function replay(options: ReplayOptions): Replayer {
+  checkReplayOptions(options, 'replay options');
+  const { file, order = 'strict', normalise = (body) => body } = options;
   let loading: Promise<RecordedExchange[]> | undefined;
   let left: readonly RecordedExchange[] | undefined;
   let mismatch: string | undefined;

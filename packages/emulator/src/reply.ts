@@ -1,90 +1,61 @@
+import { toContent } from './content.ts';
+import type { ReplyContent } from './content.ts';
+import { checkFault } from './faults.ts';
 import type { JsonObject } from './json.ts';
-import type {
-  BlockSpec,
-  CallSpec,
-  CompactionSpec,
-  ErrorSpec,
-  ReplySpec,
-  TextSpec,
-  ThinkingSpec,
-  WholeSpec,
-} from './types.ts';
+import {
+  isAnyObject,
+  isCount,
+  isDuration,
+  isHeaders,
+  isObjectOrNull,
+  isOneOf,
+  isOptions,
+  isSwitch,
+  isText,
+  isTextOrNull,
+  refuse,
+} from './option-checks.ts';
+import type { ChunkOptions, ErrorSpec, ReplySpec } from './types.ts';
 
 /** Options of a reply: everything but its content. */
 export type ReplyOptions = Omit<ReplySpec, 'kind' | 'content'>;
 
-/** A reply of the emulated model. A string stands for one text block; the stop reason is inferred unless given. */
-export function reply(
-  content: string | BlockSpec | readonly BlockSpec[],
-  options: ReplyOptions = {},
-): ReplySpec {
-  const blocks = typeof content === 'string' ? [text(content)] : isList(content) ? content : [content];
-  return { kind: 'reply', content: blocks, ...options };
-}
+/** Throws unless a value is options of how a stream is cut. */
+export const checkChunk = isOptions<ChunkOptions>({
+  size: isCount,
+  delayMs: isDuration,
+  eol: isOneOf('\n', '\r\n', '\r'),
+  bytes: isCount,
+  split: isOneOf('utf8', 'json', 'eol'),
+  eventsPerWrite: isCount,
+  pings: isSwitch,
+  messageDeltas: isCount,
+});
 
-function isList(content: BlockSpec | readonly BlockSpec[]): content is readonly BlockSpec[] {
-  return Array.isArray(content);
-}
-
-/** A text block. */
-export function text(value: string, options: { readonly citations?: readonly JsonObject[] } = {}): TextSpec {
-  return { kind: 'text', text: value, ...options };
-}
+const checkReplyOptions = isOptions<ReplyOptions>({
+  stopReason: isTextOrNull,
+  stopSequence: isTextOrNull,
+  stopDetails: isObjectOrNull,
+  usage: isAnyObject,
+  model: isText,
+  container: isObjectOrNull,
+  delayMs: isDuration,
+  chunk: checkChunk,
+  fault: checkFault,
+  fields: isAnyObject,
+  headers: isHeaders,
+});
 
 /**
- * A thinking block, signed by the emulator when it is sent. On models whose thinking display defaults to omitted the
- * text is left out as the API does it, unless the request asks for a summary or `shown` is true.
+ * A reply of the emulated model. A text stands for one text block, and a block may be one of the API; the stop reason is
+ * inferred unless given. Throws a TypeError for a block or an option that it does not know.
  */
-export function thinking(
-  value: string,
-  options: { readonly signature?: string; readonly shown?: boolean } = {},
-): ThinkingSpec {
-  return { kind: 'thinking', text: value, ...options };
-}
-
-/** A redacted thinking block. */
-export function redactedThinking(data = 'cGF3bC1yZWRhY3RlZA=='): WholeSpec {
-  return whole({ type: 'redacted_thinking', data });
-}
-
-/** A client tool call. A string input is raw JSON text, sent as it is, so that cut inputs can be made. */
-export function toolUse(name: string, input: JsonObject | string = {}, options: CallOptions = {}): CallSpec {
-  return call('tool_use', name, input, options);
-}
-
-/** A call of a server tool such as `web_search`. */
-export function serverToolUse(
-  name: string,
-  input: JsonObject | string = {},
-  options: CallOptions = {},
-): CallSpec {
-  return call('server_tool_use', name, input, options);
-}
-
-/** Id and further members of a call block. */
-export interface CallOptions {
-  readonly id?: string;
-  readonly fields?: JsonObject;
-}
-
-function call(
-  type: CallSpec['type'],
-  name: string,
-  input: JsonObject | string,
-  options: CallOptions,
-): CallSpec {
-  const json = typeof input === 'string' ? input : JSON.stringify(input);
-  return { kind: 'call', type, name, json, ...options };
-}
-
-/** A compaction block; null content stands for a compaction that failed. */
-export function compaction(content: string | null): CompactionSpec {
-  return { kind: 'compaction', content };
-}
-
-/** Any block, sent whole in `content_block_start`: server tool results, fallback blocks, types nobody knows. */
-export function whole(block: JsonObject & { readonly type: string }): WholeSpec {
-  return { kind: 'whole', block };
+export function reply(
+  content: ReplyContent | readonly ReplyContent[],
+  options: ReplyOptions = {},
+): ReplySpec {
+  checkReplyOptions(options, 'reply options');
+  return { kind: 'reply', content: toContent(content), ...options };
 }
 
 /** Options of an error reply. */
@@ -118,8 +89,27 @@ const errors: Readonly<Record<number, readonly [type: string, message: string]>>
   529: ['overloaded_error', 'Overloaded'],
 };
 
+const checkErrorOptions = isOptions<ApiErrorOptions>({
+  type: isText,
+  message: isText,
+  details: isAnyObject,
+  headers: isHeaders,
+  retryAfter: isDuration,
+  retryAfterMs: isDuration,
+  shouldRetry: isSwitch,
+  delayMs: isDuration,
+});
+
+/** Throws unless a value is the status of a response that is no success. */
+export function checkStatus(value: unknown, where: string): void {
+  if (Number.isInteger(value) && Number(value) >= 300 && Number(value) < 600) return;
+  refuse(where, 'a status from 300 to 599', value);
+}
+
 /** An HTTP error in the API's shape; type and message default to those of the status. */
 export function apiError(status: number, options: ApiErrorOptions = {}): ErrorSpec {
+  checkStatus(status, 'apiError status');
+  checkErrorOptions(options, 'apiError options');
   const [type, message] =
     errors[status] ??
     (status >= 500 ? ['api_error', 'Internal server error'] : ['invalid_request_error', 'Invalid request']);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SocketCut } from './body.ts';
 import { createState, emulatorOf } from './emulator.ts';
+import { checkServerOptions } from './emulator-options.ts';
 import type { Incoming } from './exchange.ts';
 import { errorBody } from './outcome.ts';
 import { apiError } from './reply.ts';
@@ -29,6 +30,7 @@ export interface EmulatorServer {
 
 /** Starts the emulator over HTTP; rejects with a clear error when the port is taken. Needs Node or a runtime with `node:http`. */
 export async function startEmulator(options: ServerOptions = {}): Promise<EmulatorServer> {
+  checkServerOptions(options, 'startEmulator options');
   const { createServer } = await import('node:http');
   const { port: wanted = 0, host = '127.0.0.1' } = options;
   const state = createState(options);

@@ -134,8 +134,8 @@ export interface ResponderContext {
   readonly random: () => number;
 }
 
-/** Anything a responder may answer with. */
-export type Answer = ReplySpec | ErrorSpec;
+/** Anything a responder may answer with. A text stands for a reply of it. */
+export type Answer = ReplySpec | ErrorSpec | string;
 
 /** Decides what the emulated model replies. `pending` lists what it still expected to be asked, for `assertDone()`. */
 export interface Responder {

@@ -125,6 +125,6 @@ test('a script in JSON has texts, blocks, errors and faults', async () => {
   await expect(client.messages.create(params)).rejects.toMatchObject({ status: 529, apiMessage: 'busy' });
   server.emulator.assertDone();
   expect(() => parseScript('[{ "reply": "x", "fault": { "id": "nonsense" } }]')).toThrow(
-    'is none of: connection-refused',
+    'The script is invalid: step 1: reply options.fault.id: expected one of "connection-refused", ',
   );
 });

@@ -49,7 +49,7 @@ describe('a script', () => {
 
   test('a step that throws is an error that names it', async () => {
     const { client } = scripted([() => Promise.reject(new Error('oops'))]);
-    await expect(client.messages.create(params)).rejects.toThrow('pawl emulator: the responder threw: oops');
+    await expect(client.messages.create(params)).rejects.toThrow('pawl emulator: step 1 threw: oops');
   });
 
   test('matched steps wait for their request', async () => {

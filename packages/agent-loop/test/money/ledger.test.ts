@@ -1,4 +1,4 @@
-import { fault, reply, text, toolUse } from '@pawl/emulator';
+import { apiError, fault, reply, text, toolUse } from '@pawl/emulator';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { fromUsd, toUsd } from '../../src/money/amount.ts';
@@ -64,10 +64,9 @@ describe('the bill of a run', () => {
     expect(error?.cost?.lostUsd).toBe(toUsd(BigInt(bytes) * 4n * 10n ** 12n + fromUsd(0.32)));
     expect(error?.cost?.usd).toBe(0);
 
-    const refused = stage({
-      steps: [{ error: { status: 400, type: 'invalid_request_error', message: 'no' } }] as never,
-    });
+    const refused = stage({ steps: [apiError(400, { message: 'no' })] });
     const failed = await play(refused.agent);
+    expect(failed.error?.code).toBe('invalid-request');
     expect(failed.error?.cost).toMatchObject({ usd: 0, lostUsd: 0 });
   });
 

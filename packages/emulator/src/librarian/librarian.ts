@@ -1,6 +1,8 @@
 import type { JsonObject } from '../json.ts';
 import { asObject, asString, canonicalJson } from '../json.ts';
-import { reply, text, toolUse } from '../reply.ts';
+import { text, toolUse } from '../blocks.ts';
+import { isCount, isDuration, isOptions } from '../option-checks.ts';
+import { reply } from '../reply.ts';
 import type { BlockSpec, ChunkOptions, Responder } from '../types.ts';
 import { composeAnswer, composeNothing } from './compose.ts';
 import { inquiryOf } from './history.ts';
@@ -23,6 +25,12 @@ export interface LibrarianOptions {
   readonly terms?: number;
 }
 
+const checkLibrarianOptions = isOptions<LibrarianOptions>({
+  delayMs: isDuration,
+  reads: isCount,
+  terms: isCount,
+});
+
 /** What it does next: calls to make, or the answer. */
 type Move = { readonly say: string; readonly calls: readonly PlannedCall[] } | { readonly answer: string };
 
@@ -31,6 +39,7 @@ type Move = { readonly say: string; readonly calls: readonly PlannedCall[] } | {
  * reads the files that match best and answers with quotes and their sources. A pure function of the conversation.
  */
 export function librarian(options: LibrarianOptions = {}): Responder {
+  checkLibrarianOptions(options, 'librarian options');
   const { delayMs = 6, reads = 4, terms = 5 } = options;
   const chunk: ChunkOptions = { size: 12, delayMs };
   return ({ body }) => {
