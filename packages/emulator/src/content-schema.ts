@@ -20,7 +20,12 @@ const imageSource = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('url'), url: z.string() }),
   z.strictObject({ type: z.literal('file'), file_id: z.string() }),
 ]);
-const image = z.strictObject({ type: z.literal('image'), source: imageSource, cache_control: cacheControl });
+const image = z.strictObject({
+  type: z.literal('image'),
+  source: imageSource,
+  transformations: z.strictObject({ oversized_image: z.enum(['downsize', 'error']).optional() }).nullish(),
+  cache_control: cacheControl,
+});
 
 const documentSource = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('base64'), media_type: z.literal('application/pdf'), data: z.string() }),

@@ -326,6 +326,8 @@ describe('tool uses and results', () => {
 describe('media and citations', () => {
   test('[media/image-type] read from its bytes', async () => {
     expect(await check([user([image(png)])])).toBe('ok');
+    const kept = { ...image(png), transformations: { oversized_image: 'error' } };
+    expect(await check([user([kept])])).toBe('ok');
     expect(await check([user([image(png, 'image/gif')])])).toContain(
       'does not appear to be a image/gif image',
     );

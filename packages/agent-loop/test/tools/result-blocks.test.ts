@@ -35,6 +35,10 @@ function pngOf(width: number, height: number): string {
 describe('blocks that the API takes are sent as blocks', () => {
   test.each<[string, object]>([
     ['an image in base64', image(base64('image/png', png))],
+    [
+      'an image that must not be scaled',
+      image(base64('image/png', png), { transformations: { oversized_image: 'error' } }),
+    ],
     ['an image by URL', image({ type: 'url', url: 'https://a.example/b.svg' })],
     ['an image by file id', image({ type: 'file', file_id: 'file_1' })],
     ['a PDF', document(base64('application/pdf', pdf), { title: 'A', context: null })],
