@@ -158,6 +158,7 @@ async function preview(given: AgentSpec, input: RunInput, options: RunOptions = 
     return { body, inputTokens, worstUsd: worstUsd(spec, { ...params, messages }, inputTokens) };
   } catch (error) {
     options.signal?.throwIfAborted();
+    if (RunError.is(error)) throw error;
     const lost = lostByApi(error, spec.seams.now());
     throw new RunError(lost.code, lost.message, { cause: error });
   }

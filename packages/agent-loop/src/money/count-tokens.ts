@@ -1,11 +1,13 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { MessageParam, RequestParams } from '../api.ts';
+import { RunError } from '../errors.ts';
 import { withoutUndefined } from '../option-checks.ts';
 import type { RunState } from '../loop/run-state.ts';
 import type { ModelRequest } from '../journal/session-state.ts';
 
 /**
- * The prompt tokens of a request by the API's own count: free, and an estimate. Rejects with what the SDK throws.
+ * The prompt tokens of a request by the API's own count: free, and an estimate. Rejects with what the SDK throws, and with
+ * a RunError `bad-reply` for an answer that is no count.
  * See https://platform.claude.com/docs/en/build-with-claude/token-counting
  */
 export async function countTokens(
@@ -29,11 +31,21 @@ export async function countTokens(
   });
   const client = await spec.client();
   const options = signal ? { signal } : {};
-  const { input_tokens } =
+  const answer: unknown =
     spec.betas.length > 0 && client.beta
       ? await client.beta.messages.countTokens({ ...counted, betas: [...spec.betas] } as never, options)
       : await client.messages.countTokens(counted as never, options);
-  return input_tokens;
+  return countIn(answer);
+}
+
+/** A server that knows no such path may answer it with a page, a stream or anything else. */
+function countIn(answer: unknown): number {
+  const { input_tokens: tokens } = Object(answer) as { readonly input_tokens?: unknown };
+  if (Number.isSafeInteger(tokens) && (tokens as number) >= 0) return tokens as number;
+  throw new RunError(
+    'bad-reply',
+    'The server answered a token count with something that is none. Does it have /v1/messages/count_tokens?',
+  );
 }
 
 /** How long a count is waited for, in milliseconds: a request must not hang for an estimate. */
@@ -60,8 +72,9 @@ export async function countPrompt(run: RunState, { params, messages }: ModelRequ
   }
 }
 
-/** Whether the server says that it has no such endpoint: 404, 405 or 501. */
+/** Whether the server shows that it has no such endpoint: by 404, 405 or 501, or by an answer that is no count. */
 function isMissing(error: unknown): boolean {
+  if (RunError.is(error)) return error.code === 'bad-reply';
   const { status } = Object(error) as { readonly status?: unknown };
   return status === 404 || status === 405 || status === 501;
 }

@@ -1,7 +1,14 @@
 import { createEmulator, fault, reply, script, type Step, toolUse } from '@pawl/emulator';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
-import { type AgentEvent, type AgentOptions, createAgent, defineTool } from '../../src/index.ts';
+import { describe, expect, test } from 'vitest';
+import {
+  type AgentEvent,
+  type AgentOptions,
+  createAgent,
+  createBudget,
+  defineTool,
+  RunError,
+} from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
 import { clientOf, play, stage, type Stage, story } from '../loop/stage.ts';
 import { world } from '../session/world.ts';
@@ -118,6 +125,56 @@ test('a server that does not count is asked once, it is logged once, and request
   }
   expect(counts).toBe(1);
   expect(logged).toEqual(['the server does not count prompts: they are taken for as long as they can be']);
+});
+
+describe('an answer that is no count is taken for none', () => {
+  const json = { 'content-type': 'application/json' };
+  const answers: readonly [what: string, body: string | null, init: ResponseInit][] = [
+    ['an empty object', '{}', { headers: json }],
+    ['a page', '<html></html>', { headers: { 'content-type': 'text/html' } }],
+    ['a stream', 'event: ping\ndata: {}\n\n', { headers: { 'content-type': 'text/event-stream' } }],
+    ['nothing', null, { status: 204 }],
+    ['null', 'null', { headers: json }],
+    ['a text', '{"input_tokens":"12"}', { headers: json }],
+    ['less than nothing', '{"input_tokens":-1}', { headers: json }],
+    ['a part of a token', '{"input_tokens":1.5}', { headers: json }],
+  ];
+  /** The emulator behind a server that answers every count so. */
+  const behind = (body: string | null, init: ResponseInit, ...steps: readonly Step[]) => {
+    const emulator = createEmulator({ respond: script(steps) });
+    const client = clientOf(async (input, more) =>
+      String(input instanceof Request ? input.url : input).includes('count_tokens')
+        ? new Response(body, init)
+        : emulator.fetch(input, more),
+    );
+    return { emulator, client };
+  };
+
+  test.each(answers)('%s: a budget goes by the bound alone', async (_, body, init) => {
+    const { client } = behind(body, init, reply('Yes.'));
+    const model = 'claude-sonnet-5-5';
+    const usd = createAgent({ model, client, limits: { usd: 0.001 } });
+    const { result, error } = await play(usd, long(400));
+    expect(error).toBe(undefined);
+    expect(result?.outcome).toBe('budget-limit');
+    const tokens = createAgent({ model, client, budget: createBudget({ tokens: 500 }) });
+    expect((await play(tokens, long(400))).result?.reason).toMatch(/ \d{4,} tokens at worst, 500 left$/);
+  });
+
+  test('a large prompt is sent uncounted', async () => {
+    const { client } = behind('{}', { headers: json }, reply('Yes.'));
+    const { result } = await play(createAgent({ model: 'claude-haiku-5-5', client }), long(60_000));
+    expect(result?.text).toBe('Yes.');
+  });
+
+  test.each(answers)('%s: preview says so', async (_, body, init) => {
+    const { client } = behind(body, init);
+    const error = await createAgent({ model: 'claude-haiku-5-5', client })
+      .preview('Go.')
+      .catch((thrown: unknown) => thrown);
+    expect(RunError.is(error) && error.code).toBe('bad-reply');
+    expect(error).toMatchObject({ message: expect.stringContaining('count_tokens') as string });
+  });
 });
 
 test('an image is no text: what it takes in bytes is not taken for tokens', async () => {
