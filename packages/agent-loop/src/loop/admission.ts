@@ -22,8 +22,8 @@ export interface AttemptWatch {
   again(): Promise<void>;
   /** The headers of an answer have come. `hopeless`: it is not retried, although its status is one that is. */
   answered(response: Response, retryAfterMs: number | undefined, hopeless: boolean): void;
-  /** A try ended without an answer. */
-  failed(): void;
+  /** A try ended without an answer: `error` is what the fetch threw. */
+  failed(error: unknown): void;
 }
 
 /** Leave to send one request. One of its methods but `begun` is called, once. None of them may throw. */

@@ -1,11 +1,10 @@
-import type { AttemptWatch, Candidate, Gate, LeftBehind, Permit, Refusal } from '../loop/admission.ts';
+import type { Candidate, Gate, LeftBehind, Permit, Refusal } from '../loop/admission.ts';
 import { type Amount, toUsd } from './amount.ts';
 import type { Message } from '../api.ts';
 import { type BudgetBook, type Ceiling, plus, type Spend, type Verdict } from './budget-book.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { countPrompt } from './count-tokens.ts';
 import { SHORTEST_CLOSING } from '../loop/leave.ts';
-import { LostReply } from '../request/lost-reply.ts';
 import type { Pricing } from './pricing.ts';
 import { reservationId, type RunSpend, tokensOf } from './run-spend.ts';
 import type { RunState } from '../loop/run-state.ts';
@@ -115,7 +114,6 @@ export class BudgetGate implements Gate {
       this.#ended = undefined;
     };
     return {
-      attempts: [secondTry()],
       worst: { usd: pricing ? toUsd(reserved.amount) : null, tokens: reserved.tokens },
       settle: (reply, { amount }) => {
         assess(run, request).learn(reply);
@@ -160,26 +158,6 @@ export class BudgetGate implements Gate {
   #pricing(run: RunState): Pricing | null {
     return this.#terms.ceiling.amount === null ? null : run.spec.pricing;
   }
-}
-
-/**
- * Keeps the SDK from sending a request again that may have been carried out: it would be paid for twice. The reply counts
- * as lost, and the turn is tried again with a reservation of its own. An error status is no such case: it is not billed.
- */
-function secondTry(): AttemptWatch {
-  let broken = false;
-  return {
-    answered: () => (broken = false),
-    failed: () => (broken = true),
-    async again() {
-      if (broken)
-        throw new LostReply(
-          'connection',
-          'No answer came to the request, which may have been carried out.',
-          true,
-        );
-    },
-  };
 }
 
 /** The longest reply, in tokens, for which there is room. */

@@ -36,7 +36,10 @@ type LossFields = Pick<ReplyLostEvent, 'usage' | 'worst'> & { readonly lostUsd: 
 /** What the server may have billed for a reply that broke off, as its entry keeps it: an estimate. */
 export function lossFields(run: RunState, lost: LostReply, request: Sent): LossFields {
   const { usage = null, model = request.model, text = '' } = lost.partial ?? {};
-  if (!usage) return MAY_BE_BILLED.has(lost.code) ? worstFields(run, request) : { usage, lostUsd: 0 };
+  if (!usage) {
+    const isFree = lost.unbilled || !MAY_BE_BILLED.has(lost.code);
+    return isFree ? { usage, lostUsd: 0 } : worstFields(run, request);
+  }
   // The output is told at the end only: until then what has arrived says more.
   const output_tokens = Math.max(usage.output_tokens ?? 0, Math.ceil(text.length / CHARS_PER_TOKEN));
   const reckoned: PricedUsage = { ...usage, output_tokens };
@@ -61,5 +64,5 @@ function dearer<T extends bigint | null>(one: T, other: T): T {
 }
 
 const CHARS_PER_TOKEN = 4;
-/** Where the API answers with an error it bills nothing. Where nothing came, nobody knows. */
+/** Where the API answers with an error, or was not reached, it bills nothing. Where nothing came, nobody knows. */
 const MAY_BE_BILLED: ReadonlySet<string> = new Set(['stopped', 'time-limit', 'stream-broken', 'connection']);

@@ -37,7 +37,7 @@ type Opened = 'connect' | 'secureConnect';
 function limitConnectTime(socket: Duplex, opened: Opened, where: string): void {
   const timer = setTimeout(() => {
     const error = new Error(`Connect timeout: ${where} did not answer within ${CONNECT_TIMEOUT_MS} ms`);
-    socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+    socket.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'connect' }));
   }, CONNECT_TIMEOUT_MS);
   // Neither listener stays: an open connection would keep the timer and all that belongs to it.
   const clear = () => {

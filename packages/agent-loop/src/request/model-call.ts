@@ -1,6 +1,7 @@
 import type { AttemptWatch } from '../loop/admission.ts';
 import type { Message, StreamEvent } from '../api.ts';
 import { messageOf } from '../errors.ts';
+import { DoubtfulTry } from './doubtful-try.ts';
 import { LostReply, lostByApi } from './lost-reply.ts';
 import { readReply } from './read-reply.ts';
 import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts';
@@ -71,6 +72,7 @@ class ModelCall {
   #streaming = false;
   /** When the SDK's try that is under way began; null while it waits between two. */
   #tryingSince: number | null;
+  readonly #doubt = new DoubtfulTry((lost) => this.#lose(lost));
   #suspected = false;
   /** Whether message_stop has come. */
   #whole = false;
@@ -103,7 +105,7 @@ class ModelCall {
 
   async #read(): Promise<void> {
     const { seams } = this.#run;
-    const attempts = [...this.#parts.attempts, this.#tries];
+    const attempts = [this.#doubt, ...this.#parts.attempts, this.#tries];
     const sent = await sendRequest(this.#run, this.#request, this.#connection.signal, attempts);
     this.#requestId = sent.response.headers.get('request-id');
     this.#span = sent.span;
@@ -195,6 +197,7 @@ class ModelCall {
     const durationMs = this.#run.seams.monotonic() - this.#startedAt;
     const firstTokenMs = this.#firstTokenMs || null;
     lost.partial = { text, usage, model, durationMs, firstTokenMs };
+    lost.unbilled ||= this.#doubt.unsent;
     this.#parts.reject(lost);
   }
 

@@ -34,7 +34,7 @@ export function observeAttempts(
     try {
       response = await next(request);
     } catch (error) {
-      for (const watch of watches) watch.failed();
+      for (const watch of watches) watch.failed(error);
       failure = messageOf(error);
       tellWait('retry');
       throw error;
