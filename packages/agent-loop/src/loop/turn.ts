@@ -60,6 +60,8 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       if (!(error instanceof LostReply)) throw error;
       permit.lose(error);
       await recordLoss(run, { turn, attempt, request }, error);
+      const { tooLong } = error;
+      if (tooLong) run.halt.trip({ kind: 'context-full', reason: `the API refused it: ${tooLong}` });
       if (run.halt.reason) return null;
       if (!error.retryable || attempt > run.spec.limits.turnRetries) throw toRunError(error, attempt);
       await waitBeforeRetry(run, attempt, error);

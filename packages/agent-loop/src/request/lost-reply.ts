@@ -26,6 +26,12 @@ export class LostReply extends Error {
     this.code = code;
     this.retryable = retryable;
   }
+
+  /** What the API says of a prompt that does not fit the context window; undefined where that is not why. */
+  get tooLong(): string | undefined {
+    if (this.code !== 'invalid-request') return undefined;
+    return /prompt is too long(: \d+ tokens > \d+ maximum)?/.exec(this.message)?.[0];
+  }
 }
 
 /** What the SDK's errors carry. Read by shape, so that errors of another copy of the SDK are understood too. */

@@ -1,4 +1,4 @@
-import { createEmulator, fault, reply, script, type Step, toolUse } from '@pawl/emulator';
+import { apiError, createEmulator, fault, reply, script, type Step, toolUse } from '@pawl/emulator';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import {
@@ -10,6 +10,7 @@ import {
   RunError,
 } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
+import { replaySession } from '../../src/testkit/index.ts';
 import { clientOf, play, stage, type Stage, story } from '../loop/stage.ts';
 import { world } from '../session/world.ts';
 
@@ -125,6 +126,45 @@ test('a server that does not count is asked once, it is logged once, and request
   }
   expect(counts).toBe(1);
   expect(logged).toEqual(['the server does not count prompts: they are taken for as long as they can be']);
+});
+
+describe('a prompt that the API refuses as too long ends the run as context-full too', () => {
+  const model = 'claude-haiku-4-5';
+  const context = { countFrom: false } as const;
+
+  test('nothing is paid, and the reason has the two sizes', async () => {
+    const set = stage({ model, context, steps: [] });
+    const { events, result } = await play(set.agent, long(280_000));
+    expect(asked(set)).toEqual(['message']);
+    expect(lines(events)).toEqual([
+      'run-start',
+      'input of the user',
+      'warning: window',
+      'request 1.1',
+      'reply-lost: invalid-request',
+      'run-end: context-full',
+    ]);
+    expect(result).toMatchObject({ outcome: 'context-full', messages: [], cost: { usd: 0, lostUsd: 0 } });
+    expect(result?.reason).toMatch(
+      /^the API refused it: prompt is too long: 2\d{5} tokens > 200000 maximum$/,
+    );
+  });
+
+  test('in a session it takes back the input, and the recording plays again', async () => {
+    const w = world({ store: memoryStore(), model, context, steps: [reply('Yes.')] });
+    const session = await w.open();
+    expect((await session.run(long(280_000))).outcome).toBe('context-full');
+    expect(session.messages).toEqual([]);
+    expect((await session.run('And now?')).text).toBe('Yes.');
+    await session.close();
+    const results = await replaySession(await w.entries(), w.agent());
+    expect(results.map(({ outcome }) => outcome)).toEqual(['context-full', 'completed']);
+  });
+
+  test('another refusal is an error as ever', async () => {
+    const set = stage({ steps: [apiError(400, { message: 'messages: roles must alternate' })] });
+    expect((await play(set.agent)).error?.code).toBe('invalid-request');
+  });
 });
 
 describe('an answer that is no count is taken for none', () => {
