@@ -6,7 +6,7 @@ import type { CacheTtl } from './cache-option.ts';
 import { CachePlaces, type SavedPlaces } from './cache-places.ts';
 import type { Entry, ReplyEvent, RequestEvent } from '../journal/events.ts';
 import type { Restoring, Saving } from '../journal/saved-state.ts';
-import { contextOf } from '../money/usage.ts';
+import { contextOf, promptTokensOf } from '../money/usage.ts';
 
 /** A request as far as the cache is concerned. */
 export interface CachedRequest {
@@ -202,7 +202,7 @@ export class CacheLog {
     const before = this.#prompt;
     const request = this.#request;
     if (!request || (read > 0 && read >= (before?.cached ?? 0))) return { written, read, miss: null };
-    const tokens = usage.input_tokens + written + read;
+    const tokens = promptTokensOf(usage);
     const last = before && { ...before, lifetimeMs: lifetimeMs(before.ttl) };
     const edited = wasEdited(message);
     return { written, read, miss: whyMissed({ before: last, request, model, tokens, written, edited }) };
@@ -214,8 +214,9 @@ export class CacheLog {
     const { model, usage } = message;
     const { written, read } = cachedTokens(usage);
     const cached = written + read;
+    const tokens = promptTokensOf(usage);
     const ttl = ttlOf(request, usage, this.#prompt?.ttl);
-    this.#prompt = { request, model, tokens: usage.input_tokens + cached, cached, ttl };
+    this.#prompt = { request, model, tokens, cached, ttl };
     const context = contextOf(usage);
     this.before = this.last;
     if (context.prompt > 0) this.last = { ...context, bytes: request.bytes };

@@ -1,12 +1,11 @@
 import type { Candidate, Gate, LeftBehind, Permit, Refusal } from '../loop/admission.ts';
 import { type Amount, toUsd } from './amount.ts';
-import type { Message } from '../api.ts';
 import { type BudgetBook, type Ceiling, plus, type Spend, type Verdict } from './budget-book.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { countPrompt } from './count-tokens.ts';
 import { SHORTEST_CLOSING } from '../loop/leave.ts';
 import type { Pricing } from './pricing.ts';
-import { reservationId, type RunSpend, tokensOf } from './run-spend.ts';
+import { reservationId, type RunSpend, spendOf } from './run-spend.ts';
 import type { RunState } from '../loop/run-state.ts';
 import { assess, type WorstCase, worstAt } from './worst-case.ts';
 
@@ -117,7 +116,7 @@ export class BudgetGate implements Gate {
       worst: { usd: pricing ? toUsd(reserved.amount) : null, tokens: reserved.tokens },
       settle: (reply, { amount }) => {
         assess(run, request).learn(reply);
-        const used = usedBy(reply, pricing ? amount : 0n);
+        const used = spendOf(reply, pricing ? amount : 0n);
         if (!used || used.amount > reserved.amount || used.tokens > reserved.tokens)
           run.logger.warn(
             { budget: this.#terms.name, reserved, used },
@@ -180,11 +179,6 @@ function shownAs(worst: WorstCase, room: Ceiling, maxTokens: number): string {
 /** To a hundredth of a cent, which is enough to see by what it is too much. */
 function usd(amount: Amount): string {
   return toUsd(amount > 0n ? amount : 0n).toFixed(4);
-}
-
-/** What a reply used; null where its price is not known. */
-function usedBy(reply: Message, amount: Amount | null): Spend | null {
-  return amount === null ? null : { amount, tokens: tokensOf(reply) };
 }
 
 /** What an earlier process had reserved for a run, and could not settle any more. */

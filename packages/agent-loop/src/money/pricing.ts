@@ -23,7 +23,10 @@ export interface RateFacts {
   readonly batch?: boolean | undefined;
 }
 
-/** Token counts as a reply, a part of one, or a pass inside it states them. What is left out or null counts as 0. */
+/**
+ * Token counts as a reply, a part of one, or a pass inside it states them. What is left out or null counts as 0; without
+ * `input_tokens` or `output_tokens` there is no price.
+ */
 export type PricedUsage = { readonly [K in keyof ReplyUsage]?: ReplyUsage[K] | null } & {
   readonly iterations?: unknown;
 };
@@ -204,6 +207,7 @@ function cost(tokens: bigint, rate: Amount | null): Amount | null {
 }
 
 function countsOf(usage: PricedUsage): Readonly<Record<(typeof KINDS)[number], bigint>> | null {
+  if (!tellsTokens(usage)) return null;
   const input = count(usage.input_tokens);
   const output = count(usage.output_tokens);
   const read = count(usage.cache_read_input_tokens);
@@ -212,6 +216,11 @@ function countsOf(usage: PricedUsage): Readonly<Record<(typeof KINDS)[number], b
   if (input === null || output === null || read === null || written === null || hour === null) return null;
   const write1h = hour < written ? hour : written;
   return { input, output, read, write1h, write5m: written - write1h };
+}
+
+/** Whether a usage has what every reply of the API has. Servers that leave it out tell nothing of what was used. */
+export function tellsTokens({ input_tokens, output_tokens }: PricedUsage): boolean {
+  return typeof input_tokens === 'number' && typeof output_tokens === 'number';
 }
 
 /** A count as the API gives it, or null where it is none. */

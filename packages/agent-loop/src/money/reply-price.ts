@@ -36,10 +36,9 @@ type LossFields = Pick<ReplyLostEvent, 'usage' | 'worst'> & { readonly lostUsd: 
 /** What the server may have billed for a reply that broke off, as its entry keeps it: an estimate. */
 export function lossFields(run: RunState, lost: LostReply, request: Sent): LossFields {
   const { usage = null, model = request.model, text = '' } = lost.partial ?? {};
-  if (!usage) {
-    const isFree = lost.unbilled || !MAY_BE_BILLED.has(lost.code);
-    return isFree ? { usage, lostUsd: 0 } : worstFields(run, request);
-  }
+  const isFree = lost.unbilled || !MAY_BE_BILLED.has(lost.code);
+  if (!usage && isFree) return { usage, lostUsd: 0 };
+  if (typeof usage?.input_tokens !== 'number') return worstFields(run, request);
   // The output is told at the end only: until then what has arrived says more.
   const output_tokens = Math.max(usage.output_tokens ?? 0, Math.ceil(text.length / CHARS_PER_TOKEN));
   const reckoned: PricedUsage = { ...usage, output_tokens };
@@ -49,7 +48,7 @@ export function lossFields(run: RunState, lost: LostReply, request: Sent): LossF
 /** A request as its entry describes it. */
 type Sent = Pick<RequestEvent, 'model' | 'bytes' | 'maxTokens'>;
 
-/** What the server may have billed for a request of which nothing came back: at most. */
+/** What the server may have billed for a request of which nothing came back, or nothing that tells: at most. */
 export function worstFields(run: RunState, { model, bytes, maxTokens }: Sent): LossFields & { usage: null } {
   const worst = { input_tokens: bytes, output_tokens: maxTokens };
   const { speed, inference_geo: geo } = run.params;

@@ -1,8 +1,8 @@
 import { type Amount, fromUsd, restoredAmount, type SavedAmount, savedAmount, toUsd } from './amount.ts';
 import type { Message } from '../api.ts';
 import { NOTHING, plus, type Spend } from './budget-book.ts';
-import type { ChildEndEvent, Entry, ReplyEvent, RequestEvent } from '../journal/events.ts';
-import { passesOf } from './pricing.ts';
+import type { ChildEndEvent, Entry, RequestEvent } from '../journal/events.ts';
+import { passesOf, tellsTokens } from './pricing.ts';
 import { promptTokensOf } from './usage.ts';
 
 /** The latest request of a run, and what became of it. */
@@ -10,7 +10,7 @@ export interface LastRequest {
   /** Names its reservation. */
   readonly id: string;
   readonly entry: RequestEvent;
-  /** What its reply used; null while there is none, or where its price is not known. */
+  /** What its reply used; null while there is none, or where its price or its tokens are not known. */
   readonly used: Spend | null;
   /** Whether it cost nothing: the server answered with an error. */
   readonly unbilled: boolean;
@@ -107,8 +107,8 @@ export class RunSpend {
         this.#last = { id: idOf(entry), entry, used: null, unbilled: false, over: false };
         break;
       case 'reply': {
-        const used = usedBy(entry);
-        const counted = used ?? this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) };
+        const used = spendOf(entry.message, amountOf(entry.usd));
+        const counted = used ?? this.#reserved ?? { amount: 0n, tokens: tokensOf(entry.message) ?? 0 };
         this.#spent = plus(this.#spent, counted);
         if (this.#last) this.#last = { ...this.#last, used, over: true };
         break;
@@ -148,12 +148,20 @@ export function reservationId(runId: string, turn: number, attempt: number): str
   return `${runId}:${turn}.${attempt}`;
 }
 
-/** All tokens of a reply, in all of its passes. */
-export function tokensOf({ model, usage }: Message): number {
+/** All tokens of a reply, in all of its passes; null where it does not tell them. */
+function tokensOf({ model, usage }: Message): number | null {
   let tokens = 0;
-  for (const pass of passesOf(model, usage))
+  for (const pass of passesOf(model, usage)) {
+    if (!tellsTokens(pass.usage)) return null;
     tokens += promptTokensOf(pass.usage) + (pass.usage.output_tokens ?? 0);
+  }
   return tokens;
+}
+
+/** What a reply of that price used; null where the price or the tokens are not known. */
+export function spendOf(reply: Message, amount: Amount | null): Spend | null {
+  const tokens = tokensOf(reply);
+  return amount === null || tokens === null ? null : { amount, tokens };
 }
 
 function idOf({ runId, turn, attempt }: RequestEvent): string {
@@ -177,11 +185,6 @@ function savedSpend({ amount, tokens }: Spend): SavedSpend {
 
 function restoredSpend([amount, tokens]: SavedSpend): Spend {
   return { amount: restoredAmount(amount) ?? 0n, tokens };
-}
-
-function usedBy({ message, usd }: ReplyEvent): Spend | null {
-  const amount = amountOf(usd);
-  return amount === null ? null : { amount, tokens: tokensOf(message) };
 }
 
 function amountOf(usd: number | null | undefined): Amount | null {

@@ -46,7 +46,8 @@ test('own prices have days, bands, fast mode and searches like those of the list
     },
     webSearch: 0.02,
   };
-  const searched = { input_tokens: 5, server_tool_use: { web_search_requests: 3, web_fetch_requests: 9 } };
+  const searches = { web_search_requests: 3, web_fetch_requests: 9 };
+  const searched = { input_tokens: 5, output_tokens: 0, server_tool_use: searches };
   expect(price(own, 'm', million, Date.parse('2025-12-31'))).toBe(9);
   expect(price(own, 'm')).toBe(3);
   expect(price(own, 'm', searched)).toBe(0.06001);
