@@ -50,6 +50,8 @@ export class ReplyBuilder {
   /** Pieces of the open block's text, thinking or input: joined once, so that long blocks stay linear. */
   #pieces: string[] = [];
   #json = false;
+  /** Ids of the calls so far. */
+  readonly #calls = new Set<unknown>();
   readonly #broken: string[] = [];
   #text = '';
 
@@ -128,6 +130,7 @@ export class ReplyBuilder {
     if (this.#open || index !== message.content.length) {
       throw new BadStream(`Content block ${index} started out of order.`);
     }
+    if (block.type === 'tool_use') this.#checkCall(block);
     this.#open = { ...block };
     this.#pieces = [];
     this.#json = false;
@@ -138,6 +141,14 @@ export class ReplyBuilder {
     }
     if (block.type === 'thinking' && typeof thinking === 'string' && thinking !== '')
       this.#listener.thinking(thinking);
+  }
+
+  /** A call is answered by its id: without one, or with that of another call, no answer could be sent. */
+  #checkCall({ id, name }: OpenBlock): void {
+    if (typeof id !== 'string' || id === '' || typeof name !== 'string' || name === '')
+      throw new BadStream('A tool call came without an id or a name.');
+    if (this.#calls.has(id)) throw new BadStream(`Two tool calls came with the id ${JSON.stringify(id)}.`);
+    this.#calls.add(id);
   }
 
   #delta(index: number, delta: Record<string, unknown>): void {

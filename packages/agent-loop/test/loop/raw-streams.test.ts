@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { createAgent, defineTool } from '../../src/index.ts';
+import { blocks, endOf, type RawEvent, serverOf, startOf } from './raw-server.ts';
+import { play, story } from './stage.ts';
+
+const MODEL = 'claude-sonnet-5-5';
+const call = (more: object) => ({ type: 'tool_use', name: 'put', input: {}, ...more });
+const done = [startOf(), ...blocks({ type: 'text', text: 'Done.' }), ...endOf('end_turn')];
+
+/** A run against a server that sends these replies, with a tool that notes its calls. */
+async function runOn(...replies: readonly (readonly RawEvent[])[]) {
+  const runs: string[] = [];
+  const put = defineTool({
+    name: 'put',
+    description: 'Puts.',
+    input: { type: 'object' },
+    run(_, { callId }) {
+      runs.push(callId);
+      return 'put';
+    },
+  });
+  const { client } = serverOf(replies);
+  const agent = createAgent({ model: MODEL, client, tools: [put], seams: { timer: soon } });
+  const played = await play(agent);
+  const lost = played.events.flatMap((event) => (event.type === 'reply-lost' ? [event.message] : []));
+  return { ...played, runs, lost };
+}
+
+/** Waits of a moment are none. */
+const soon = (ms: number, fire: () => void): (() => void) => {
+  const timer = setTimeout(fire, ms <= 8000 ? 0 : ms);
+  return () => clearTimeout(timer);
+};
+
+describe('calls that could not be answered are a broken stream: nothing runs, the turn is tried again', () => {
+  test.each<[what: string, calls: readonly object[], why: string]>([
+    ['two of one id', [call({ id: 'a' }), call({ id: 'a' })], 'Two tool calls came with the id "a".'],
+    ['one without id', [call({})], 'A tool call came without an id or a name.'],
+    ['one with an empty id', [call({ id: '' })], 'A tool call came without an id or a name.'],
+    ['one with a number for an id', [call({ id: 7 })], 'A tool call came without an id or a name.'],
+    ['one without a name', [call({ id: 'a', name: undefined })], 'A tool call came without an id or a name.'],
+  ])('%s', async (_, calls, why) => {
+    const broken = [startOf(), ...blocks(...calls), ...endOf('tool_use')];
+    const { lost, runs, result } = await runOn(broken, done);
+    expect(lost).toEqual([why]);
+    expect(runs).toEqual([]);
+    expect(result?.text).toBe('Done.');
+    expect((await runOn(broken)).error?.code).toBe('stream-broken');
+  });
+
+  test('the same id in another reply is another call', async () => {
+    const once = [startOf(), ...blocks(call({ id: 'a' })), ...endOf('tool_use')];
+    const { lost, runs, events } = await runOn(once, once, done);
+    expect(lost).toEqual([]);
+    expect(runs).toEqual(['a', 'a']);
+    expect(story(events).at(-1)).toBe('run-end: completed');
+  });
+});
