@@ -45,6 +45,8 @@ const QUIET: ReadonlySet<string> = new Set([
 export class ReplyBuilder {
   readonly #listener: ReplyListener;
   #message: Message | undefined;
+  /** Whether message_delta has come, which has the stop reason and the bill. */
+  #amended = false;
   #stopped = false;
   #open: OpenBlock | undefined;
   /** Pieces of the open block's text, thinking or input: joined once, so that long blocks stay linear. */
@@ -109,6 +111,7 @@ export class ReplyBuilder {
     if (!this.#message) throw new BadStream('The response held no message_start event.');
     if (!this.#stopped) throw new BadStream('The stream ended without message_stop.');
     if (this.#open) throw new BadStream('The stream ended inside a content block.');
+    if (!this.#amended) throw new BadStream('The stream ended without message_delta.');
     return { message: this.#message, brokenCalls: this.#broken };
   }
 
@@ -214,6 +217,7 @@ export class ReplyBuilder {
   /** The numbers of message_delta are cumulative: they replace, they do not add. */
   #amend(event: Extract<StreamEvent, { type: 'message_delta' }>): void {
     const message = this.#started();
+    this.#amended = true;
     const { type: _type, delta, usage: _usage, ...others } = event;
     Object.assign(message, others, delta);
     for (const [key, value] of Object.entries(event.usage ?? {})) {

@@ -56,3 +56,12 @@ describe('calls that could not be answered are a broken stream: nothing runs, th
     expect(story(events).at(-1)).toBe('run-end: completed');
   });
 });
+
+test('a stream without message_delta has no end of its own: it is broken, and the turn is tried again', async () => {
+  const [, stop] = endOf('end_turn') as [RawEvent, RawEvent];
+  const endless = [startOf(), ...blocks({ type: 'text', text: 'So' }), stop];
+  const { lost, result } = await runOn(endless, done);
+  expect(lost).toEqual(['The stream ended without message_delta.']);
+  expect(result?.text).toBe('Done.');
+  expect((await runOn(endless)).error?.code).toBe('stream-broken');
+});
