@@ -11,7 +11,7 @@ export async function readReply(
   onEvent: (event: StreamEvent) => void,
   onBytes: () => void,
 ): Promise<void> {
-  const type = response.headers.get('content-type') ?? '';
+  const type = response.headers.get('content-type')?.toLowerCase() ?? '';
   if (type.includes('json')) {
     for (const event of asEvents(await response.json())) onEvent(event);
   } else if (type !== '' && !type.includes('event-stream')) {

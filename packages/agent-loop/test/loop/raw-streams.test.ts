@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createAgent, defineTool } from '../../src/index.ts';
 import { blocks, endOf, type RawEvent, serverOf, startOf } from './raw-server.ts';
-import { play, story } from './stage.ts';
+import { clientOf, play, story } from './stage.ts';
 
 const MODEL = 'claude-sonnet-5-5';
 const call = (more: object) => ({ type: 'tool_use', name: 'put', input: {}, ...more });
@@ -64,4 +64,25 @@ test('a stream without message_delta has no end of its own: it is broken, and th
   expect(lost).toEqual(['The stream ended without message_delta.']);
   expect(result?.text).toBe('Done.');
   expect((await runOn(endless)).error?.code).toBe('stream-broken');
+});
+
+test.each(['Text/Event-Stream; charset=UTF-8', 'TEXT/EVENT-STREAM', ''])(
+  'a type is read whatever its case: %j',
+  async (type) => {
+    const { client } = serverOf([done], type);
+    const { result } = await play(createAgent({ model: MODEL, client }));
+    expect(result?.text).toBe('Done.');
+  },
+);
+
+test('that of a whole message too', async () => {
+  const message = {
+    ...(startOf()['message'] as object),
+    content: [{ type: 'text', text: 'Hi.' }],
+    stop_reason: 'end_turn',
+  };
+  const fetch = async () =>
+    new Response(JSON.stringify(message), { headers: { 'content-type': 'Application/JSON' } });
+  const { result } = await play(createAgent({ model: MODEL, client: clientOf(fetch) }));
+  expect(result?.text).toBe('Hi.');
 });
