@@ -19,7 +19,10 @@ export interface ToolCall {
  * clear error: a tool hook turns the call into an error result, any other ends the run with a RunError `hook-failed`.
  */
 export interface Hooks {
-  /** Before each request. `params` are the request's fields without the transcript. */
+  /**
+   * Before each request, once it has leave to be sent: it is recorded and sent next. `params` are its fields without the
+   * transcript. Budgets and governors hold its place meanwhile: do not run agents that share them here.
+   */
   beforeRequest?(request: {
     readonly runId: string;
     readonly turn: number;

@@ -26,13 +26,11 @@ const CLOSING =
 export async function askLeave(
   run: RunState,
   { turn, attempt }: { readonly turn: number; readonly attempt: number },
-  onRequest: (request: ModelRequest) => Promise<void> | undefined,
 ): Promise<Admitted | null> {
   let maxTokens = run.params.max_tokens;
   for (;;) {
     const closing = run.state.run?.closing ?? false;
     const request = run.request(changesOf(run.params, maxTokens, closing));
-    await onRequest(request);
     const counting = run.halt.reason ? undefined : countIfLarge(run, request);
     if (counting) await counting;
     if (run.halt.reason) return null;

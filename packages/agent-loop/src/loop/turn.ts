@@ -28,25 +28,14 @@ const MAX_DELAY_MS = 8000;
  * Returns null where the run was stopped meanwhile.
  */
 export async function takeTurn(run: RunState, turn: number): Promise<Turn | null> {
-  const { hooks } = run.spec;
   const planning = planCompaction(run, turn);
   if (planning) await planning;
   for (let attempt = 1; ; attempt += 1) {
-    const admitted = await askLeave(run, { turn, attempt }, ({ params }) => {
-      if (!hooks.beforeRequest) return undefined;
-      const seen = { runId: run.runId, turn, attempt, params };
-      return callHook(run, 'beforeRequest', () => hooks.beforeRequest?.(seen));
-    });
+    const admitted = await askLeave(run, { turn, attempt });
     if (!admitted) return null;
     const { request, permit } = admitted;
+    if (!(await announce(run, { turn, attempt, request }, permit))) return null;
     const batch = new ToolBatch(run, turn);
-    watchRequest(run, turn, request);
-    try {
-      await recordRequest(run, { turn, attempt, request }, permit);
-    } catch (error) {
-      permit.release();
-      throw error;
-    }
     try {
       const watching = { begun: () => permit.begun?.(), attempts: permit.attempts };
       const reply = await callModel(run, request, listenTo(run, batch), watching);
@@ -67,6 +56,28 @@ export async function takeTurn(run: RunState, turn: number): Promise<Turn | null
       await waitBeforeRetry(run, attempt, error);
       if (run.halt.reason) return null;
     }
+  }
+}
+
+/** Shows a request that has leave to be sent to the hook, and records it. False where the run was stopped meanwhile. */
+async function announce(run: RunState, candidate: Candidate, permit: Permit): Promise<boolean> {
+  const { turn, attempt, request } = candidate;
+  const { hooks } = run.spec;
+  try {
+    if (hooks.beforeRequest) {
+      const seen = { runId: run.runId, turn, attempt, params: request.params };
+      await callHook(run, 'beforeRequest', () => hooks.beforeRequest?.(seen));
+      if (run.halt.reason) {
+        permit.release();
+        return false;
+      }
+    }
+    watchRequest(run, turn, request);
+    await recordRequest(run, candidate, permit);
+    return true;
+  } catch (error) {
+    permit.release();
+    throw error;
   }
 }
 

@@ -1,7 +1,7 @@
-import { reply, text } from '@pawl/emulator';
+import { reply, type StepFunction, text, toolUse } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type AgentEvent, defineTool, type Hooks } from '../../src/index.ts';
+import { type AgentEvent, createBudget, defineTool, type Hooks } from '../../src/index.ts';
 import { answered, calling, failed, turnOf } from '../support/agent-under-test.ts';
 import { endOf, expectSound, play, stage, story } from '../loop/stage.ts';
 import { virtualTime } from '../loop/time.ts';
@@ -64,6 +64,52 @@ describe('every hook', () => {
     const hooks: Hooks = { beforeRequest: wait, afterReply: wait, beforeTool: wait, afterTool: wait };
     await turnOf([tool], [['note']], { time, hooks });
     expect(time.now()).toBe(60);
+  });
+});
+
+describe('beforeRequest', () => {
+  const greedy: StepFunction = ({ body }) => {
+    const usage = { output_tokens: body.max_tokens };
+    return body.tool_choice?.type === 'none'
+      ? reply('What I have.', { usage })
+      : reply(toolUse('note', {}), { usage });
+  };
+
+  test('is called once for each request that is sent, with what is sent, where a budget cuts it down or refuses it', async () => {
+    const seen: unknown[] = [];
+    const hooks: Hooks = {
+      beforeRequest: ({ turn, params }) => void seen.push([turn, params.max_tokens, params.tool_choice]),
+    };
+    const set = stage({
+      tools: [noted().tool],
+      hooks,
+      maxTokens: 4000,
+      limits: { usd: 0.1 },
+      world: { respond: greedy },
+    });
+    const { result } = await play(set.agent);
+    expect(result?.outcome).toBe('budget-limit');
+    const sent = set.emulator.requests.filter(({ path }) => path === '/v1/messages');
+    expect(sent.length).toBeGreaterThan(2);
+    expect(seen).toEqual(sent.map(({ body }, index) => [index + 1, body?.max_tokens, body?.tool_choice]));
+  });
+
+  test('gives its place back where it throws, or where the run is stopped meanwhile', async () => {
+    const budget = createBudget({ usd: 1 });
+    const boom: Hooks = {
+      beforeRequest() {
+        throw new Error('boom');
+      },
+    };
+    const { error } = await play(stage({ hooks: boom, budget }).agent);
+    expect(error?.code).toBe('hook-failed');
+    const hang: Hooks = { beforeRequest: () => new Promise(() => {}) };
+    const stopped = await play(stage({ hooks: hang, budget }).agent, 'Go.', {}, (stream) => {
+      setTimeout(() => stream.stop(), 5);
+    });
+    expect(stopped.result?.outcome).toBe('stopped');
+    expect(stopped.events.map(({ type }) => type)).not.toContain('request');
+    expect(await budget.state()).toMatchObject({ usd: 0, lostUsd: 0, reservedUsd: 0 });
   });
 });
 
