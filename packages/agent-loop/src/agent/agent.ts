@@ -13,7 +13,7 @@ import type { RunResult } from '../loop/result.ts';
 import { routed, withModel } from './route.ts';
 import type { InferSchema, Schema } from '../tools/schema.ts';
 import { SessionState } from '../journal/session-state.ts';
-import { checkInput, prepared, type StartedRun, startRun } from '../loop/start-run.ts';
+import { checkInput, checkInputType, prepared, type StartedRun, startRun } from '../loop/start-run.ts';
 import {
   type AnySubagentOptions,
   SUBAGENT_OPTIONS,
@@ -126,6 +126,7 @@ function start<Output>(
   options: RunOptions = {},
   sink: ((event: AgentEvent) => void) | undefined,
 ): StartedRun<Output> {
+  checkInputType(input);
   checkRunOptions(options);
   const { signal, messages, model } = options;
   const state = new SessionState();

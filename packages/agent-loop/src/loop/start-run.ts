@@ -168,11 +168,17 @@ export async function prepared(spec: AgentSpec): Promise<RequestParams> {
   }
 }
 
+/** Throws a ConfigError for what is no input at all. Null, above all: it says that the latest run is gone on with. */
+export function checkInputType(input: unknown): void {
+  if (typeof input === 'string' || Array.isArray(input)) return;
+  throw new ConfigError('input', `expected a text or content blocks, got ${shown(input)}.`);
+}
+
 /** Throws a ConfigError for an input without any content, or with a text block that the API would refuse. */
 export function checkInput(input: RunInput): void {
-  if (typeof input === 'string' ? input.trim() === '' : !Array.isArray(input) || input.length === 0) {
-    const got =
-      typeof input === 'string' ? 'an empty text' : Array.isArray(input) ? 'an empty list' : typeof input;
+  checkInputType(input);
+  if (typeof input === 'string' ? input.trim() === '' : input.length === 0) {
+    const got = typeof input === 'string' ? 'an empty text' : 'an empty list';
     throw new ConfigError('input', `expected a text or content blocks, got ${got}.`);
   }
   if (typeof input === 'string') return;

@@ -18,7 +18,7 @@ import { prefixNews } from './session-prefix.ts';
 import { withModelOf } from '../agent/route.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionState } from '../journal/session-state.ts';
-import { prepared, type StartedRun, startRun } from '../loop/start-run.ts';
+import { checkInputType, prepared, type StartedRun, startRun } from '../loop/start-run.ts';
 import { checkOptions, checkSignal, checkText } from '../option-checks.ts';
 import type { Usage } from '../money/usage.ts';
 
@@ -100,10 +100,12 @@ export class OpenSession<Output> implements Session<Output> {
   }
 
   async run(input: RunInput, options: SessionRunOptions = {}): Promise<RunResult<Output>> {
+    checkInputType(input);
     return this.#start(input, options, undefined).result;
   }
 
   stream(input: RunInput, options: SessionRunOptions = {}): AgentStream<Output> {
+    checkInputType(input);
     return openStream((sink) => this.#start(input, options, sink));
   }
 

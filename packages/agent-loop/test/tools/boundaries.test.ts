@@ -113,6 +113,17 @@ const ofCalls: Refusals = [
     () => agent.run([{ type: 'text', text: 'Go.' }, odd({ text: 'Hi.' })]),
     "input[1]: is no content block. Expected one such as { type: 'text', text: '...' }, got an object.",
   ],
+  ...[odd(null), odd(undefined), odd(7), odd({ role: 'user' })].flatMap((input): Refusals => {
+    const got = typeof input === 'object' && input !== null ? 'an object' : String(input);
+    const message = `input: expected a text or content blocks, got ${got}.`;
+    return [
+      [`an input to run that is ${got}`, () => agent.run(input), message],
+      [`an input to stream that is ${got}`, () => agent.stream(input), message],
+      [`an input to preview that is ${got}`, () => agent.preview(input), message],
+      [`an input to a session that is ${got}`, () => session.run(input), message],
+      [`an input to a session's stream that is ${got}`, () => session.stream(input), message],
+    ];
+  }),
   ['no model to preview', () => agent.preview('Go.', { model: '' }), 'model: expected a model id, got "".'],
   [
     'a step that is no function',
