@@ -6,7 +6,7 @@ import { passesOf, plus, type PricedUsage } from './pricing.ts';
 import type { Cost, CostPart, Step } from '../loop/result.ts';
 import type { Restoring, SavedSteps, Saving } from '../journal/saved-state.ts';
 import { StepList } from './step-list.ts';
-import { addUsage, emptyUsage, type Usage } from './usage.ts';
+import { addUsage, copyUsage, emptyUsage, type Usage } from './usage.ts';
 
 /** A tally as a checkpoint has it. */
 export interface SavedTally {
@@ -25,7 +25,7 @@ export interface SavedTally {
 /** Steps, usage, money and text of a run, folded from its entries. */
 export class Tally {
   #steps = new StepList();
-  readonly usage: Usage = emptyUsage();
+  readonly #usage: Usage = emptyUsage();
   /** Model calls made: turns whose reply was lost for good count too. */
   turns = 0;
   /** Text of the last reply, whole or not. */
@@ -52,7 +52,7 @@ export class Tally {
   static restore(saved: SavedTally, from: Restoring): Tally {
     const tally = new Tally();
     tally.#steps = new StepList(from.steps(saved.steps));
-    addUsage(tally.usage, saved.usage);
+    addUsage(tally.#usage, saved.usage);
     tally.turns = saved.turns;
     tally.text = saved.text;
     tally.reply = saved.reply;
@@ -93,6 +93,11 @@ export class Tally {
   /** The latest of them: some 30, or fewer. */
   get latestSteps(): readonly Step[] {
     return this.#steps.latest;
+  }
+
+  /** Tokens so far: a copy, which stays as it is. */
+  get usage(): Usage {
+    return copyUsage(this.#usage);
   }
 
   /** What the whole replies cost so far, in USD, or null where a price is not known. */
@@ -137,7 +142,7 @@ export class Tally {
 
   #add(step: Step): Step {
     this.#steps.push(step);
-    addUsage(this.usage, step.usage);
+    addUsage(this.#usage, step.usage);
     this.#amount = plus(this.#amount, amountOf(step.usd));
     return step;
   }

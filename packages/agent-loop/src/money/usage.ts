@@ -43,10 +43,15 @@ export function addUsage(total: Usage, reply: PricedUsage): void {
   total.server_tool_use.web_fetch_requests += reply.server_tool_use?.web_fetch_requests ?? 0;
 }
 
+/** The same tokens, in an object of its own. */
+export function copyUsage(usage: Usage): Usage {
+  return map(usage, (tokens) => tokens);
+}
+
 /** Divides a usage into parts in the ratio of whole `weights`. What does not divide goes to the first: they add up to it. */
 export function shareUsage(usage: Usage, weights: readonly number[]): Usage[] {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const rest = map(usage, (tokens) => tokens);
+  const rest = copyUsage(usage);
   const parts = weights.slice(1).map((weight) => {
     const part = map(usage, (tokens) => Math.floor((tokens * weight) / total));
     addUsage(

@@ -87,6 +87,22 @@ describe.each(stores)('a session, %s', (_, make) => {
     await session.close();
   });
 
+  it('tells its usage as it is then: what was told stays, and writing to it changes nothing', async () => {
+    await using here = await make();
+    const w = world({ ...here, tools: [], steps: [reply('One.'), reply('Two.')] });
+    await using session = await w.open();
+    const first = await session.run('Go.');
+    const told = session.usage;
+    const before = JSON.stringify(told);
+    expect(JSON.stringify(first.usage)).toBe(before);
+    await session.run('On.');
+    expect([JSON.stringify(told), JSON.stringify(first.usage)]).toEqual([before, before]);
+    told.input_tokens = 1_000_000;
+    told.cache_creation.ephemeral_5m_input_tokens = 7;
+    session.usage.output_tokens = 0;
+    expectBilled(session, w);
+  });
+
   it('has one run at a time, and none once it is closed', async () => {
     await using here = await make();
     const w = world({ ...here, steps: [reply('One.')] });
