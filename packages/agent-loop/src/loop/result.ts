@@ -61,7 +61,7 @@ export interface Step {
   readonly savedUsd: number | null;
   /** Why less was read from the cache than could have been, where it is known. */
   readonly cacheMiss?: string;
-  /** Whether the reply broke off; `usage` then holds what the server had reported. */
+  /** Whether the reply broke off; `usage` then holds what the server had reported. One of which it told nothing is no step. */
   readonly lost: boolean;
   /** Estimate in USD of what a lost reply was billed, or null where no price is known. Not part of `usd`. */
   readonly lostUsd?: number | null;
@@ -85,7 +85,10 @@ export interface CostPart {
 export interface Cost {
   /** USD of all whole replies, or null where a model in it has no known price. */
   readonly usd: number | null;
-  /** Estimate in USD for replies that never arrived whole, not part of `usd`; null where no price is known. */
+  /**
+   * Estimate in USD for replies that never arrived whole, not part of `usd`; null where no price is known. Of all of them:
+   * those of which nothing came back are no steps.
+   */
   readonly lostUsd: number | null;
   /** Models whose tokens are counted but have no known price. */
   readonly unpriced: readonly string[];

@@ -63,6 +63,8 @@ describe('the bill of a run', () => {
     // The dearest that the input can have been is a cache write for an hour.
     expect(error?.cost?.lostUsd).toBe(toUsd(BigInt(bytes) * 4n * 10n ** 12n + fromUsd(0.32)));
     expect(error?.cost?.usd).toBe(0);
+    // There are no tokens to count: it is no step.
+    expect(error?.steps).toEqual([]);
 
     const refused = stage({ steps: [apiError(400, { message: 'no' })] });
     const failed = await play(refused.agent);
