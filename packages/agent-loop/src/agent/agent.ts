@@ -21,6 +21,7 @@ import {
   subagentTool,
 } from '../children/subagent.ts';
 import type { Tool } from '../tools/tool.ts';
+import { wellFormed } from '../journal/well-formed.ts';
 import { worstUsd } from '../money/worst-case.ts';
 
 /** What a run starts with: text, or content blocks (text, images, documents, search results). */
@@ -151,7 +152,7 @@ async function preview(given: AgentSpec, input: RunInput, options: RunOptions = 
   const params = await prepared(spec);
   const state = new SessionState();
   state.transcript.seed(options.messages ?? []);
-  state.transcript.continueWith(input);
+  state.transcript.continueWith(wellFormed(input));
   const { messages } = state.transcript;
   try {
     const inputTokens = await countTokens(spec, params, messages, options.signal);

@@ -4,6 +4,7 @@ import type { AgentEvent, Entry, NewDelta, NewEntry } from './events.ts';
 import type { Halt } from '../loop/halt.ts';
 import type { Journal } from './journal.ts';
 import type { Seams } from '../seams.ts';
+import { wellFormed } from './well-formed.ts';
 
 interface Recording {
   readonly journal: Journal;
@@ -64,7 +65,7 @@ export class Recorder {
   record(entry: NewEntry): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     const at = this.#to.seams.now();
-    const stamped = { ...rounded(entry), ...this.#stamp, at, seq: this.#seq } as Entry;
+    const stamped = { ...asKept(entry), ...this.#stamp, at, seq: this.#seq } as Entry;
     this.#seq += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push({ entry: stamped, resolve, reject });
@@ -131,8 +132,12 @@ export class Recorder {
   }
 }
 
-/** Durations count to the microsecond, so that a journal read back is the one that was told. */
-function rounded(entry: NewEntry): NewEntry {
+/**
+ * Durations count to the microsecond, so that a journal read back is the one that was told. Inputs are such as can be sent:
+ * mended before they are kept, and so the same ever after.
+ */
+function asKept(entry: NewEntry): NewEntry {
+  if (entry.type === 'input') return { ...entry, content: wellFormed(entry.content) };
   if (!('durationMs' in entry)) return entry;
   const durationMs = toMicroseconds(entry.durationMs);
   if (entry.type !== 'reply') return { ...entry, durationMs };
