@@ -40,12 +40,29 @@ export async function sendRequest(
     betas.length > 0
       ? createBeta(client, { ...body, betas: [...betas] }, options)
       : client.messages.create(body, options);
+  if (!hasResponse(sent)) throw notOfSdk(sent);
   const { data, response } = await sent.withResponse();
   const stream = traced ? (data as unknown as AsyncIterable<StreamEvent>) : null;
   return { stream, response, span: traced?.span() };
 }
 
 type Create = Client['messages']['create'];
+
+function hasResponse(sent: unknown): boolean {
+  return typeof (Object(sent) as { readonly withResponse?: unknown }).withResponse === 'function';
+}
+
+/** A stand-in for a client that answers with a message, or a promise of one. */
+function notOfSdk(sent: unknown): LostReply {
+  // Nobody waits for it.
+  Promise.resolve(sent).catch(() => {});
+  return new LostReply(
+    'config',
+    "The client's messages.create has to return what that of @anthropic-ai/sdk does, which has withResponse(). " +
+      'To stand in for the API, give a client of the SDK a fetch of your own: new Anthropic({ apiKey, fetch }).',
+    false,
+  );
+}
 
 /** The beta namespace sends and receives the same shapes, with more fields in them. */
 function createBeta(client: Client, request: object, options: object): ReturnType<Create> {

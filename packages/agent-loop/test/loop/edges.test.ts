@@ -107,6 +107,25 @@ describe('a client that cannot send', () => {
   });
 });
 
+describe('a client that is none of the SDK', () => {
+  it.each([
+    ['answers with a promise', async () => ({ type: 'message' })],
+    ['rejects', () => Promise.reject(new Error('boom'))],
+    ['answers with nothing', () => undefined],
+  ])('is told what is expected of it where it %s', async (_, create) => {
+    const client = { messages: { create } } as unknown as Anthropic;
+    const error: unknown = await createAgent({ model: 'm', client })
+      .run('Go.')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'config',
+      message: expect.stringMatching(
+        /messages\.create has to return .* new Anthropic\(\{ apiKey, fetch \}\)/,
+      ) as string,
+    });
+  });
+});
+
 describe('an onEvent hook', () => {
   it('that is asynchronous and fails ends the run like any other', async () => {
     const onEvent = (): unknown => Promise.reject(new Error('no disk'));
