@@ -1,3 +1,5 @@
+import { checkFunction, checkOptions, withoutUndefined } from './option-checks.ts';
+
 /**
  * Everything the loop takes from outside that is not deterministic. Injecting it lets a whole run,
  * timeouts and all, be replayed from a seed.
@@ -26,6 +28,13 @@ export const systemSeams: Seams = {
     return () => clearTimeout(handle);
   },
 };
+
+/** What was given of the seams, and `others` for what was not. Throws a ConfigError for a seam that is unknown, or no function. */
+export function toSeams(given: Partial<Seams> = {}, others: Seams = systemSeams): Seams {
+  checkOptions('seams', given, Object.keys(systemSeams));
+  for (const [name, seam] of Object.entries(given)) checkFunction(`seams.${name}`, seam);
+  return { ...others, ...withoutUndefined(given) };
+}
 
 /** Resolves after `ms` milliseconds, or as soon as `halted` does. */
 export function sleep(seams: Seams, ms: number, onHalt: (wake: () => void) => () => void): Promise<void> {

@@ -34,7 +34,7 @@ import { type PricingOptions, toPricing } from '../money/pricing-option.ts';
 import type { Route } from './route.ts';
 import type { CompiledSchema, Schema } from '../tools/schema.ts';
 import { checkServing, servingBetas, servingParams } from './serving.ts';
-import { type Seams, systemSeams } from '../seams.ts';
+import { type Seams, toSeams } from '../seams.ts';
 import type { RunnableTool, Tool } from '../tools/tool.ts';
 import { type ServerTool, sortTools } from '../tools/tool-list.ts';
 import { checkPriced } from '../money/worst-case.ts';
@@ -162,7 +162,7 @@ export function toSpec(options: AgentOptions<Schema | undefined>): AgentSpec {
   const { tools, definitions } = sortTools([...listed('tools', options.tools), ...subagentsOf(options)]);
   const output = options.output && compileOutput(options.output);
   const pricing = toPricing(options.pricing);
-  const seams = { ...systemSeams, ...options.seams };
+  const seams = toSeams(options.seams);
   const limits = toLimits(options.limits);
   checkMoneyLimits(options, limits, { pricing, seams });
   return Object.freeze({

@@ -25,7 +25,7 @@ import { settleOrphans } from './script-agent.ts';
 import { ScriptRun } from './script-run.ts';
 import { haltError } from './script-scope.ts';
 import { within } from './script-step.ts';
-import { type Seams, systemSeams } from '../seams.ts';
+import { type Seams, toSeams } from '../seams.ts';
 import type { Session } from '../session/session.ts';
 import { SessionState } from '../journal/session-state.ts';
 import { follow } from '../loop/start-run.ts';
@@ -118,7 +118,7 @@ function startScript<T>(
   } = options;
   const run = new ScriptRun({
     name,
-    seams: { ...systemSeams, ...loan?.seams, ...options.seams },
+    seams: toSeams(options.seams, loan?.seams),
     journal: loan?.journal ?? memoryJournal(),
     state: loan?.state ?? new SessionState(),
     session: loan && { id: loan.id, store: loan.store },

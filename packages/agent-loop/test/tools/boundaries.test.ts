@@ -1,3 +1,4 @@
+import { reply } from '@pawl/emulator';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   ConfigError,
@@ -32,6 +33,7 @@ afterAll(() => session.close());
 /** What is not what its type says. */
 const odd = (value: unknown): never => value as never;
 const create = (change: object) => () => createAgent({ model: 'claude-sonnet-5-5', ...change });
+const inScriptWith = (options: object) => () => orchestrate(options, () => 1);
 const inScript = (script: (team: Team) => Promise<unknown>) => () => orchestrate({}, script);
 
 type Refusals = readonly (readonly [given: string, call: () => unknown, message: string])[];
@@ -140,6 +142,18 @@ const ofCalls: Refusals = [
     () => costReport(odd({})),
     'costReport: expected a result, a RunError or a session, which have steps, got an object. A promise has to be awaited first.',
   ],
+  ...[create, (change: object) => inScriptWith(change)].flatMap((make, index): Refusals => {
+    const [given, whose] = [(seams: unknown) => make({ seams }), index === 0 ? 'an agent' : 'a script'];
+    return [
+      [`seams of ${whose} that are none`, given(7), 'seams: expected an object of options, got 7.'],
+      [
+        `an unknown seam of ${whose}`,
+        given({ clock: () => 0 }),
+        'seams: there is no option "clock". Known: now, monotonic, random, id, timer.',
+      ],
+      [`a seam of ${whose} that is no function`, given({ now: 5 }), 'seams.now: must be a function, got 5.'],
+    ];
+  }),
   [
     'a deadline before now',
     () => drain({ deadlineMs: -1 }),
@@ -262,4 +276,9 @@ test('what may be 0 may be 0, and a signal of another realm is one', async () =>
     Object.getOwnPropertyDescriptors({ aborted: false, addEventListener() {}, removeEventListener() {} }),
   );
   expect(await orchestrate({ signal: foreign as AbortSignal }, () => 1)).toBe(1);
+});
+
+test('a seam that is left undefined is the usual one', async () => {
+  const set = stage({ steps: [reply('Hi.')], seams: { random: () => 0, now: odd(undefined) } });
+  expect((await set.agent.run('Go.')).text).toBe('Hi.');
 });
