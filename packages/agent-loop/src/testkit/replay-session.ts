@@ -2,8 +2,9 @@ import { type Agent, specOf } from '../agent/agent.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import { ConfigError, RunError } from '../errors.ts';
 import type { Entry } from '../journal/events.ts';
-import { memoryJournal } from '../journal/journal.ts';
+import { type Journal, memoryJournal } from '../journal/journal.ts';
 import type { RunResult } from '../loop/result.ts';
+import { checkNotNegative, checkOptions, shown } from '../option-checks.ts';
 import { OpenSession } from '../session/open-session.ts';
 import { readSession } from '../session/session-file.ts';
 import { SessionState } from '../journal/session-state.ts';
@@ -12,8 +13,8 @@ import { ReplayDesk } from './replay-desk.ts';
 import { ReplayMismatch } from './replay-mismatch.ts';
 import { type Scene, scenesOf } from './replay-scenes.ts';
 
-/** What may be replayed: a file that `session.save` wrote, or entries, such as `journal.read()` of any store gives. */
-export type Recording = string | readonly Entry[] | AsyncIterable<Entry>;
+/** What may be replayed: a file that `session.save` wrote, the journal of any store, or entries. */
+export type Recording = string | Pick<Journal, 'read'> | readonly Entry[] | AsyncIterable<Entry>;
 
 /** Options of a replay. */
 export interface ReplayOptions {
@@ -32,8 +33,11 @@ export interface ReplayOptions {
 export async function replaySession<Output>(
   recording: Recording,
   agent: Agent<Output>,
-  { fromSeq = 0 }: ReplayOptions = {},
+  options: ReplayOptions = {},
 ): Promise<readonly RunResult<Output>[]> {
+  checkOptions('replaySession', options, ['fromSeq']);
+  const { fromSeq = 0 } = options;
+  checkNotNegative('fromSeq', fromSeq);
   const entries = await entriesOf(recording);
   const scenes = scenesOf(entries).filter(({ from }) => from >= fromSeq);
   if (scenes.length === 0) throw new ConfigError('recording', 'it holds no run to replay.');
@@ -49,8 +53,19 @@ export async function replaySession<Output>(
 async function entriesOf(recording: Recording): Promise<readonly Entry[]> {
   if (typeof recording === 'string') return (await readSession(recording)).entries;
   const entries: Entry[] = [];
-  for await (const entry of recording) entries.push(entry);
+  for await (const entry of listOf(recording)) entries.push(entry);
   return entries;
+}
+
+function listOf(recording: Exclude<Recording, string>): Iterable<Entry> | AsyncIterable<Entry> {
+  const { read } = Object(recording) as Partial<Journal>;
+  if (typeof read === 'function') return (recording as Journal).read();
+  const list = Object(recording) as Partial<Iterable<Entry> & AsyncIterable<Entry>>;
+  if (list[Symbol.iterator] ?? list[Symbol.asyncIterator]) return recording as Iterable<Entry>;
+  throw new ConfigError(
+    'recording',
+    `expected the name of a file that session.save() wrote, a journal, or entries, got ${shown(recording)}.`,
+  );
 }
 
 class Replay<Output> {

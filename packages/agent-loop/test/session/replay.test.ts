@@ -89,7 +89,8 @@ describe('replaySession', () => {
     await session.close();
     expect((await replaySession(file, w.agent())).map((result) => result.text)).toEqual(['One.']);
     const journal = await here.store.open(ID, { readonly: true });
-    expect((await replaySession(journal.read(), w.agent())).map((result) => result.text)).toEqual(['One.']);
+    for (const recording of [journal, journal.read()])
+      expect((await replaySession(recording, w.agent())).map((result) => result.text)).toEqual(['One.']);
     await journal.close();
   });
 
@@ -293,6 +294,13 @@ describe('replaySession', () => {
   it('refuses what holds no run', async () => {
     const { w, here } = await recorded();
     await expect(replaySession([], w.agent())).rejects.toThrow(ConfigError);
+    for (const recording of [undefined, null, 7, {}, { read: 'me' }])
+      await expect(replaySession(recording as never, w.agent())).rejects.toThrow(
+        /^recording: expected the name of a file that session\.save\(\) wrote, a journal, or entries, got /,
+      );
+    await expect(replaySession([], w.agent(), { from: 1 } as never)).rejects.toThrow(
+      'replaySession: there is no option "from". Known: fromSeq.',
+    );
     await expect(replaySession('nowhere.jsonl', w.agent())).rejects.toThrow(
       /nowhere\.jsonl could not be read/,
     );
