@@ -4,6 +4,7 @@ import { ConfigError, RunError } from '../errors.ts';
 import type { Entry } from '../journal/events.ts';
 import { type Journal, memoryJournal } from '../journal/journal.ts';
 import type { RunResult } from '../loop/result.ts';
+import { Tally } from '../money/tally.ts';
 import { checkNotNegative, checkOptions, shown } from '../option-checks.ts';
 import { OpenSession } from '../session/open-session.ts';
 import { readSession } from '../session/session-file.ts';
@@ -27,8 +28,9 @@ export interface ReplayOptions {
  * callback of the agent is called. Each request that the agent would send is compared with the one that the recording
  * implies, and each transcript with the recorded one.
  *
- * Resolves with a result for each time that a recorded run came to an end with an outcome. Rejects with a ReplayMismatch
- * at the first difference, and with a ConfigError where there is nothing to replay.
+ * Resolves with a result for each time that a recorded run came to an end with an outcome; what that cost is what it cost
+ * then, subagents included. Rejects with a ReplayMismatch at the first difference, and with a ConfigError where there is
+ * nothing to replay.
  */
 export async function replaySession<Output>(
   recording: Recording,
@@ -103,7 +105,7 @@ class Replay<Output> {
         : session.resume({ signal: stop.signal });
       const result = await Promise.race([running.catch(asFailure), failed]);
       this.#compareEnd(scene, result, session);
-      return scene.end && !RunError.is(result) ? result : undefined;
+      return scene.end && !RunError.is(result) ? Object.assign(result, this.#spent()) : undefined;
     } catch (error) {
       await session.rest(0).catch(() => {});
       throw error;
@@ -136,6 +138,12 @@ class Replay<Output> {
     await session.load();
     this.#session = session;
     return session;
+  }
+
+  /** What the run has cost by then. The replay has not run its subagents, so it could not tell. */
+  #spent(): Pick<RunResult, 'usage' | 'cost' | 'steps'> {
+    const { usage, cost, steps } = this.#recorded.run?.tally ?? new Tally();
+    return { usage, cost, steps: [...steps] };
   }
 
   #foldTo(seq: number): SessionState {

@@ -61,13 +61,15 @@ describe('replaySession', () => {
     };
     const replayed = await replaySession(entries, w.agent({ hooks }));
     const plain = (list: typeof results) =>
-      list.map(({ runId, text, outcome, turns, messages, usage, output }) => ({
+      list.map(({ runId, text, outcome, turns, messages, usage, cost, steps, output }) => ({
         runId,
         text,
         outcome,
         turns,
         messages,
         usage,
+        cost,
+        steps,
         output,
       }));
     // How a broken input is described depends on the engine: all else is the same.

@@ -24,7 +24,7 @@ describe('the session of a subagent', () => {
     const store = memoryStore();
     const { agent: lead, emulator, agent } = pair();
     const session = await openSession({ agent: lead, store, id: 'top' });
-    const { runId } = await session.run('Go.');
+    const { runId, cost, usage, steps } = await session.run('Go.');
     await session.close();
     expect((await store.list()).map(({ id }) => id)).toEqual(['top', 'top.toolu_1']);
     const above = await entriesIn(store, 'top');
@@ -40,8 +40,12 @@ describe('the session of a subagent', () => {
     );
     // A replay plays what the lead was told, and asks nobody.
     const asked = emulator.requests.length;
-    expect(await replaySession(above, agent)).toMatchObject([{ outcome: 'completed', text: 'Done.' }]);
+    const [replayed] = await replaySession(above, agent);
+    expect(replayed).toMatchObject({ outcome: 'completed', text: 'Done.' });
     expect(emulator.requests).toHaveLength(asked);
+    // It tells what all of them had cost.
+    expect(Object.keys(cost.byAgent)).toEqual(['lead', 'logs']);
+    expect(replayed).toMatchObject({ cost, usage, steps });
   });
 
   it('is another one where an earlier session of the same name had used its id', async () => {
