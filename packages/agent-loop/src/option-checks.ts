@@ -52,6 +52,16 @@ export function checkText(option: string, value: unknown): void {
   throw new ConfigError(option, `must be a text that is not empty, got ${shown(value)}.`);
 }
 
+/** Throws unless `store` is a place where journals last. */
+export function checkStore(store: unknown): void {
+  const given = Object(store) as Readonly<Record<string, unknown>>;
+  const missing = ['open', 'list', 'delete'].filter((name) => typeof given[name] !== 'function');
+  if (missing.length === 0) return;
+  const got =
+    typeof store === 'object' && store !== null ? `one without ${missing.join(', ')}` : shown(store);
+  throw new ConfigError('store', `expected a store, such as fileStore('.pawl/sessions'), got ${got}.`);
+}
+
 /** Throws unless `value` is undefined or a list. */
 export function checkList(option: string, value: unknown): void {
   if (value === undefined || Array.isArray(value)) return;

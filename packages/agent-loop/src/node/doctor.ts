@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ConfigError, messageOf } from '../errors.ts';
 import type { Entry } from '../journal/events.ts';
 import { JournalError, type JournalDamage, type JournalStore } from '../journal/journal.ts';
+import { checkFunction, checkOptions, checkStore, checkText } from '../option-checks.ts';
 import { readSession } from '../session/session-file.ts';
 import { findingsOf, type SessionFinding } from '../session/session-findings.ts';
 import { importTranscript } from '../session/session-import.ts';
@@ -33,10 +34,20 @@ export interface Diagnosis {
 /**
  * Looks at a session and says in plain words what is wrong with it, what it waits for and what happened in it. Writes
  * nothing and takes the session from nobody. Rejects with a JournalError where there is no such session, and with a
- * ConfigError where a file cannot be reached.
+ * ConfigError where a file cannot be reached, or something else is given.
  */
 export async function doctor(patient: Patient): Promise<Diagnosis> {
+  checkPatient(patient);
   return 'file' in patient ? lookAtFile(patient.file) : lookAtStore(patient);
+}
+
+function checkPatient(patient: Patient): void {
+  checkOptions('doctor', patient, ['file', 'store', 'id', 'verify']);
+  if ('file' in patient) return checkText('file', patient.file);
+  if (!('store' in patient)) throw new ConfigError('doctor', 'expected { file }, or { store, id }.');
+  checkStore(patient.store);
+  checkText('id', patient.id);
+  checkFunction('verify', patient.verify);
 }
 
 async function lookAtFile(file: string): Promise<Diagnosis> {

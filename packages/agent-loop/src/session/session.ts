@@ -7,7 +7,14 @@ import { copyInto, discard } from './fork-journal.ts';
 import type { ApprovalDecision } from '../agent/hooks.ts';
 import type { JournalDamage, JournalStore } from '../journal/journal.ts';
 import { OpenSession, openSessions } from './open-session.ts';
-import { checkDuration, checkNotNegative, checkOptions, checkText, shown } from '../option-checks.ts';
+import {
+  checkDuration,
+  checkNotNegative,
+  checkOptions,
+  checkStore,
+  checkText,
+  shown,
+} from '../option-checks.ts';
 import type { Cost, Pending, RunResult, Step } from '../loop/result.ts';
 import { readSession } from './session-file.ts';
 import { prepared } from '../loop/start-run.ts';
@@ -94,15 +101,6 @@ function checkSessionOptions(where: string, options: SessionOptions, more: reado
       'onPrefixChange',
       `must be 'refuse', 'drop-thinking' or 'fork', got ${shown(onPrefixChange)}.`,
     );
-}
-
-function checkStore(store: unknown): void {
-  const given = Object(store) as Readonly<Record<string, unknown>>;
-  const missing = ['open', 'list', 'delete'].filter((name) => typeof given[name] !== 'function');
-  if (missing.length === 0) return;
-  const got =
-    typeof store === 'object' && store !== null ? `one without ${missing.join(', ')}` : shown(store);
-  throw new ConfigError('store', `expected a store, such as fileStore('.pawl/sessions'), got ${got}.`);
 }
 
 /** Opens a session, or creates it. Of two owners of one session only the later can go on; the other gets an error. */

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { reply, toolUse } from '@pawl/emulator';
 import { verifySession } from '@pawl/stores/file';
 import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/index.ts';
 import { doctor } from '../../src/node/index.ts';
+import { memoryStore } from '../../src/store.ts';
 import { ID, inFiles, inMemory, noting, stores, world } from './world.ts';
 
 const messages = (found: readonly { kind: string; message: string }[]): string[] =>
@@ -40,6 +42,21 @@ describe.each(stores)('doctor, %s', (_, make) => {
 });
 
 describe('doctor', () => {
+  it.each<[given: unknown, message: string]>([
+    [undefined, 'doctor: expected an object of options, got undefined.'],
+    ['a.jsonl', 'doctor: expected an object of options, got "a.jsonl".'],
+    [{}, 'doctor: expected { file }, or { store, id }.'],
+    [{ path: 'a' }, 'doctor: there is no option "path". Known: file, store, id, verify.'],
+    [{ file: 7 }, 'file: must be a text that is not empty, got 7.'],
+    [{ store: 'dir', id: 'a' }, `store: expected a store, such as fileStore('.pawl/sessions'), got "dir".`],
+    [{ store: memoryStore() }, 'id: must be a text that is not empty, got undefined.'],
+    [{ store: memoryStore(), id: 'a', verify: true }, 'verify: must be a function, got true.'],
+  ])('of %j says what is expected', async (given, message) => {
+    const error: unknown = await doctor(given as never).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toMatchObject({ message });
+  });
+
   it('names damage, and what can be done about it', async () => {
     await using here = await inFiles();
     const w = world({ ...here, steps: [reply('One.'), reply('Two.')] });
