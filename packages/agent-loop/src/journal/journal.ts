@@ -76,7 +76,7 @@ export interface JournalStore {
 /**
  * Why a journal could not be used.
  *
- * - `fenced`: another owner has opened it since. `seq-conflict`: it holds another number of entries than expected.
+ * - `fenced`: another owner has opened it since, or it was deleted. `seq-conflict`: it holds another number of entries than expected.
  * - `corrupt`: damaged bytes, named in `damage`. `newer-version`: written by a newer version of the format.
  * - `not-found`, `bad-id`, `readonly`, `closed`: what they say. `io`: the file system or database failed; see `cause`.
  */

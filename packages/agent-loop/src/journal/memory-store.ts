@@ -11,6 +11,7 @@ interface Kept {
   bytes: number;
   readonly createdAt: number;
   updatedAt: number;
+  /** Undefined once it was deleted. */
   owner: symbol | undefined;
 }
 
@@ -76,6 +77,7 @@ class MemoryJournal implements Journal {
     if (this.#closed) throw new JournalError('closed', 'The journal is closed.');
     if (this.#readonly) throw new JournalError('readonly', 'The journal was opened for reading.');
     const kept = this.#kept;
+    if (!kept.owner) throw new JournalError('fenced', 'The session was deleted since it was opened.');
     if (kept.owner !== this.#self) throw new JournalError('fenced', 'The session has another owner now.');
     checkAppend(kept.texts.length, entries, expectedSeq);
     const texts = entries.map((entry) => JSON.stringify(entry));

@@ -1,4 +1,4 @@
-import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { apiError, fault, reply, text, toolUse } from '@pawl/emulator';
 import { describe, expect, it } from 'vitest';
@@ -39,6 +39,20 @@ describe.each(stores)('of two owners, %s', (_, make) => {
     await late.close();
     const entries = await w.entries();
     expect(entries.map(({ seq }) => seq)).toEqual(entries.map((_entry, index) => index));
+  });
+
+  it('none is another where the session was deleted: the error says so', async () => {
+    await using here = await make();
+    const w = world({ ...here, steps: [reply('One.')] });
+    await using session = await w.open();
+    await session.run('A?');
+    await here.store.delete(ID);
+    const error = await session.run('B?').catch((thrown: unknown) => thrown);
+    expect(RunError.is(error) && error.code).toBe('journal');
+    expect((error as RunError).cause).toMatchObject({
+      code: 'fenced',
+      message: expect.stringMatching(/^The session was deleted,? .*since it was opened\.$/) as string,
+    });
   });
 
   it('the one that loses in the middle of a run does nothing more', async () => {
@@ -82,6 +96,17 @@ describe.each(stores)('of two owners, %s', (_, make) => {
     await early.close();
     await late.close();
   });
+});
+
+it('an owner whose folder was removed is told so', async () => {
+  await using here = await inFiles();
+  const w = world({ ...here, steps: [reply('One.')] });
+  await using session = await w.open();
+  await session.run('A?');
+  await rm(join(here.folder, 'sessions'), { recursive: true });
+  await expect(session.run('B?')).rejects.toThrow(
+    'The session was deleted, or its folder removed, since it was opened.',
+  );
 });
 
 describe.each(stores)('what was spent, %s', (_, make) => {

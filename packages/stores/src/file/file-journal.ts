@@ -15,7 +15,7 @@ import { writeFully } from './line-scanner.ts';
 import { extractOf, readEntries, withoutLines } from './read-entries.ts';
 import type { Extract } from './read-entries.ts';
 import type { Extent } from './segment.ts';
-import { asJournalError, corrupt, fenced } from './journal-errors.ts';
+import { asJournalError, corrupt, fenced, type Owner } from './journal-errors.ts';
 
 /** The segment that a journal appends to: its header is written. */
 export interface OwnSegment extends Pick<Extent, 'bytes' | 'crc' | 'sum'> {
@@ -90,7 +90,7 @@ export class FileJournal implements Journal {
         length: () => this.#length,
         end: () => (this.#ended || this.#closing || this.#appending > 0 ? null : this.#cover(own)),
         restart: () => void (this.#encoder = new EntryEncoder({ restart: true })),
-        isStillOwner: () => ownsSession(place.fs, place.directory, own.epoch, own.ino),
+        isStillOwner: async () => (await ownerOf(place.fs, place.directory, own.epoch, own.ino)) === 'self',
       },
     );
   }
@@ -272,13 +272,13 @@ export class FileJournal implements Journal {
    * now, it will find all that was written before.
    */
   async #checkOwner({ epoch, ino }: OwnSegment): Promise<void> {
-    let isOwner: boolean;
+    let owner: Owner;
     try {
-      isOwner = await ownsSession(this.#place.fs, this.#place.directory, epoch, ino);
+      owner = await ownerOf(this.#place.fs, this.#place.directory, epoch, ino);
     } catch (error) {
       throw this.#end(asJournalError(error, 'Whether the session has another owner could not be told'));
     }
-    if (!isOwner) throw this.#end(fenced());
+    if (owner !== 'self') throw this.#end(fenced(owner));
   }
 
   #end(error: JournalError): JournalError {
@@ -296,16 +296,17 @@ function placeIn(line: WrittenLine, { blob }: LineContent, at: number): ContentP
   return contentAt < 0 ? null : { from: at + contentAt, to: at + contentEnd(bytes, bytes.length - 1) };
 }
 
-/** Whether an epoch is the latest of a session, and its segment still the one that was made for it. */
-export async function ownsSession(
+/** Whose a session is: its own where an epoch is the latest, and its segment still the one that was made for it. */
+export async function ownerOf(
   fs: FileSystem,
   directory: string,
   epoch: number,
   ino: number | bigint,
-): Promise<boolean> {
-  if (await fs.stat(segmentPath(directory, epoch + 1))) return false;
+): Promise<Owner> {
+  if (await fs.stat(segmentPath(directory, epoch + 1))) return 'other';
   const own = await fs.stat(segmentPath(directory, epoch));
-  return own?.ino === ino;
+  if (!own) return 'nobody';
+  return own.ino === ino ? 'self' : 'other';
 }
 
 async function sizeOf(file: OpenFile): Promise<number | undefined> {

@@ -1,9 +1,16 @@
 import { JournalError } from '@pawl/agent-loop/store';
 import type { JournalDamage } from '@pawl/agent-loop/store';
 
-/** A JournalError that says the session belongs to somebody else. */
-export function fenced(): JournalError {
-  return new JournalError('fenced', 'Another owner has opened the session since.');
+/** Whose a session is, as somebody sees it who has opened it. `nobody`: it was deleted. */
+export type Owner = 'self' | 'other' | 'nobody';
+
+/** A JournalError that says the session belongs to somebody else, or is there no more. */
+export function fenced(owner: Owner = 'other'): JournalError {
+  const message =
+    owner === 'nobody'
+      ? 'The session was deleted, or its folder removed, since it was opened.'
+      : 'Another owner has opened the session since.';
+  return new JournalError('fenced', message);
 }
 
 /** What a file system threw, as a JournalError `io`. */

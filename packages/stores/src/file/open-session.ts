@@ -3,7 +3,7 @@ import { JournalError } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
 import { readChainAgain, readChainFrom } from './chain.ts';
 import type { Chain } from './chain.ts';
-import { FileJournal, ownsSession } from './file-journal.ts';
+import { FileJournal, ownerOf } from './file-journal.ts';
 import type { OwnSegment } from './file-journal.ts';
 import { codeOf } from './file-system.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
@@ -95,7 +95,8 @@ async function writeHeader(
   await file.sync();
   await fs.syncDirectory(directory);
   const { ino } = await file.stat();
-  if (!(await ownsSession(fs, directory, epoch, ino))) throw fenced();
+  const owner = await ownerOf(fs, directory, epoch, ino);
+  if (owner !== 'self') throw fenced(owner);
   const sum = crc32(line.bytes);
   return { file, epoch, ino, bytes: line.bytes.byteLength, crc: line.crc, sum };
 }

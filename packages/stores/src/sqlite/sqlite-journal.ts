@@ -68,7 +68,8 @@ export class SqliteJournal implements Journal {
     const { connection, id, key, now } = this.#opened;
     const { statements } = connection;
     const row = statements.session.get(id) as SessionRow | undefined;
-    if (row?.epoch !== epoch) throw new JournalError('fenced', 'Another owner has opened the session since.');
+    if (!row) throw new JournalError('fenced', 'The session was deleted since it was opened.');
+    if (row.epoch !== epoch) throw new JournalError('fenced', 'Another owner has opened the session since.');
     checkAppend(row.length, entries, expectedSeq);
     let bytes = 0;
     for (const [index, { entry, json }] of rows.entries()) {

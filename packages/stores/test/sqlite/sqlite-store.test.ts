@@ -93,6 +93,17 @@ describe('SQLite store', () => {
     for (const { stdout } of await Promise.all(processes)) expect(stdout).toBe('opened 100\n');
   });
 
+  test('an owner whose session was deleted is told so', async () => {
+    await using folder = await temporaryFolder();
+    await using store = sqliteStore(`${folder.path}/sessions.db`);
+    const journal = await store.open('review');
+    await store.delete('review');
+    await expect(journal.append(sampleEntries(1), 0)).rejects.toMatchObject({
+      code: 'fenced',
+      message: 'The session was deleted since it was opened.',
+    });
+  });
+
   test('files of others and of newer versions are refused', async () => {
     await using folder = await temporaryFolder();
     const [text, foreign, newer] = ['text', 'foreign', 'newer'].map(
