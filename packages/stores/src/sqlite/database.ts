@@ -69,11 +69,11 @@ export function transaction<T>({ db }: Connection, action: () => T): T {
   }
 }
 
-/** What SQLite threw, as a JournalError. */
+/** What SQLite or the file system threw, as a JournalError. */
 export function asJournalError(error: unknown, file: string, message: string): unknown {
   if (error instanceof JournalError) return error;
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
-  if (code !== 'ERR_SQLITE_ERROR') return error;
+  const { code, errcode, syscall } = error as { code?: unknown; errcode?: unknown; syscall?: unknown };
+  if (code !== 'ERR_SQLITE_ERROR' && syscall === undefined) return error;
   const reason = error instanceof Error ? error.message : String(error);
   // SQLITE_CORRUPT and SQLITE_NOTADB, whatever the extended code says more.
   const isCorrupt = typeof errcode === 'number' && [11, 26].includes(errcode & 0xff);

@@ -104,6 +104,28 @@ describe('SQLite store', () => {
     });
   });
 
+  test('a path that can be no file is a JournalError, whatever is asked for', async () => {
+    await using folder = await temporaryFolder();
+    await writeFile(`${folder.path}/file`, '');
+    for (const [path, reason] of [
+      [folder.path, 'EISDIR'],
+      [`${folder.path}/file/deep/sessions.db`, 'ENOTDIR'],
+    ] as const) {
+      await using store = sqliteStore(path);
+      for (const ask of [
+        () => store.open('a'),
+        () => store.open('a', { readonly: true }),
+        () => store.list(),
+        () => store.delete('a'),
+        () => store.updateBudget('a', () => ''),
+      ]) {
+        const error: unknown = await ask().catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(JournalError);
+        expect(error).toMatchObject({ code: 'io', message: expect.stringContaining(reason) as string });
+      }
+    }
+  });
+
   test('files of others and of newer versions are refused', async () => {
     await using folder = await temporaryFolder();
     const [text, foreign, newer] = ['text', 'foreign', 'newer'].map(
