@@ -38,9 +38,9 @@ export async function askLeave(
     if (!answer) return null;
     if (!isRefusal(answer)) return { request, permit: answer };
     const { fits = 0, fitsClosing = 0, refused } = answer;
-    if (fits < maxTokens && fits >= shortest(run.params, closing)) {
+    if (fits < maxTokens && fits >= shortestReply(run.params, closing)) {
       maxTokens = fits;
-    } else if (!closing && fitsClosing >= shortest(run.params, true)) {
+    } else if (!closing && fitsClosing >= shortestReply(run.params, true)) {
       await run.record({ type: 'input', source: 'budget', content: CLOSING });
       maxTokens = Math.min(run.params.max_tokens, fitsClosing);
     } else {
@@ -62,8 +62,11 @@ function changesOf(
   return { max_tokens: maxTokens, ...(withoutCalls && { tool_choice: { type: 'none' } }) };
 }
 
-/** A budget of thinking has to be below `max_tokens`: https://platform.claude.com/docs/en/build-with-claude/extended-thinking */
-function shortest({ max_tokens, thinking }: RequestParams, closing: boolean): number {
+/**
+ * The shortest reply that is asked for, in tokens. A budget of thinking has to be below `max_tokens`:
+ * https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+ */
+export function shortestReply({ max_tokens, thinking }: RequestParams, closing: boolean): number {
   const own = closing ? SHORTEST_CLOSING : SHORTEST_REPLY;
   const thought = thinking?.type === 'enabled' ? thinking.budget_tokens : 0;
   return Math.min(max_tokens, own + thought);

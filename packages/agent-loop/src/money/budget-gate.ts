@@ -1,9 +1,9 @@
 import type { Candidate, Gate, LeftBehind, Permit, Refusal } from '../loop/admission.ts';
-import { type Amount, toUsd } from './amount.ts';
+import { type Amount, fromUsd, toUsd } from './amount.ts';
 import { type BudgetBook, type Ceiling, plus, type Spend, type Verdict } from './budget-book.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { countPrompt } from './count-tokens.ts';
-import { SHORTEST_CLOSING } from '../loop/leave.ts';
+import { SHORTEST_CLOSING, shortestReply } from '../loop/leave.ts';
 import type { Pricing } from './pricing.ts';
 import { reservationId, type RunSpend, spendOf } from './run-spend.ts';
 import type { RunState } from '../loop/run-state.ts';
@@ -131,11 +131,11 @@ export class BudgetGate implements Gate {
 
   #refuse(
     run: RunState,
-    { request }: Candidate,
+    { request, closing: isClosing = false }: Candidate,
     verdict: Exclude<Verdict, { kind: 'reserved' }>,
     { worst, ends }: { readonly worst: WorstCase; readonly ends: number },
   ): Exclude<Asked, Permit> {
-    const { name, hold } = this.#terms;
+    const { name } = this.#terms;
     if (verdict.kind !== 'refused') {
       // One that ended while the store was asked is not waited for: it may have been the last.
       if (ends !== this.#ends) return { refused: `${name} was reserved by others`, later: Promise.resolve() };
@@ -144,10 +144,18 @@ export class BudgetGate implements Gate {
       return { refused: `${name} is reserved by others`, later: this.#ended.promise, laterMs };
     }
     const { room } = verdict;
+    const hold = isClosing ? 0n : this.#terms.hold;
     const closing = assess(run, request).worst(this.#pricing(run), CLOSING_TOKENS);
     const whole = room.amount === null ? room : { ...room, amount: room.amount + hold };
+    const working = worstAt(worst, shortestReply(run.params, isClosing));
+    const answer = worstAt(closing, shortestReply(run.params, true));
+    // What would have been enough, for whoever sets the limit: the least that can be asked for.
+    const least = {
+      amount: smaller(working.amount + hold, answer.amount),
+      tokens: Math.min(working.tokens, answer.tokens),
+    };
     return {
-      refused: `${name} has no room for another request: ${shownAs(worst, room, request.params.max_tokens)}`,
+      refused: `${name} has no room for another request: ${shownAs(least, whole)}`,
       fits: longestIn(worst, room),
       fitsClosing: longestIn(closing, whole),
       countHelps: longestIn(assess(run, request).least(this.#pricing(run)), whole) >= SHORTEST_CLOSING,
@@ -168,17 +176,25 @@ function longestIn({ money, tokens }: WorstCase, room: Ceiling): number {
   return Math.max(0, Math.min(byMoney, byTokens));
 }
 
-function shownAs(worst: WorstCase, room: Ceiling, maxTokens: number): string {
-  const { amount, tokens } = worstAt(worst, maxTokens);
+function shownAs({ amount, tokens }: Spend, room: Ceiling): string {
   const parts: string[] = [];
-  if (room.amount !== null) parts.push(`${usd(amount)} USD at worst, ${usd(room.amount)} USD left`);
-  if (room.tokens !== null) parts.push(`${tokens} tokens at worst, ${Math.max(0, room.tokens)} left`);
+  if (room.amount !== null)
+    parts.push(`${usd(amount + STEP - 1n)} USD at worst for the shortest, ${usd(room.amount)} USD left`);
+  if (room.tokens !== null)
+    parts.push(`${tokens} tokens at worst for the shortest, ${Math.max(0, room.tokens)} left`);
   return parts.join('; ');
 }
 
-/** To a hundredth of a cent, which is enough to see by what it is too much. */
+function smaller(one: Amount, other: Amount): Amount {
+  return one < other ? one : other;
+}
+
+/** A hundredth of a cent: enough to see by what it is too much. */
+const STEP = fromUsd(0.0001);
+
+/** Whole steps of an amount. */
 function usd(amount: Amount): string {
-  return toUsd(amount > 0n ? amount : 0n).toFixed(4);
+  return toUsd(amount > 0n ? (amount / STEP) * STEP : 0n).toFixed(4);
 }
 
 /** What an earlier process had reserved for a run, and could not settle any more. */

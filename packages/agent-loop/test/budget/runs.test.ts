@@ -72,8 +72,39 @@ describe('limits.usd', () => {
     expect(billed(set)).toBeGreaterThan(0.09);
     expect(played.result?.cost.usd).toBe(billed(set));
     expect(played.result?.reason).toMatch(
-      /^limits\.usd \(0\.1\) has no room for another request: 0\.04\d\d USD at worst/,
+      /^limits\.usd \(0\.1\) has no room for another request: 0\.0\d\d\d USD at worst for the shortest, 0\.00\d\d USD left$/,
     );
+  });
+
+  test.each<[what: string, options: StageOptions]>([
+    ['of money', { budget: createBudget({ usd: 0.001 }) }],
+    ['of money, a part of it for the end', { budget: createBudget({ usd: 0.001, reserve: 0.0005 }) }],
+    ['of tokens', { budget: createBudget({ tokens: 300 }) }],
+    ['where replies are short anyway', { maxTokens: 100, limits: { usd: 0.001 } }],
+    [
+      'where a part of a reply is thinking',
+      {
+        budget: createBudget({ usd: 0.001 }),
+        model: 'claude-sonnet-4-6',
+        thinking: { type: 'enabled', budget_tokens: 2000 },
+      },
+    ],
+  ])('the reason names the least that would have been enough: %s', async (_, options) => {
+    const refused = setUp(() => reply('Done.'), options);
+    const { reason = '' } = (await play(refused.agent)).result ?? {};
+    expect(refused.emulator.requests.filter(({ path }) => path === '/v1/messages')).toEqual([]);
+    const [, least = '', unit] =
+      /: ([\d.]+) (USD|tokens) at worst for the shortest, /.exec(reason ?? '') ?? [];
+    const { budget: _budget, limits: _limits, ...others } = options;
+    const enough = Number(least);
+    const tooLittle = unit === 'USD' ? Number((enough - 0.0001).toFixed(4)) : enough - 1;
+    const run = async (amount: number) => {
+      const budget = createBudget(unit === 'USD' ? { usd: amount } : { tokens: amount });
+      const set = setUp(() => reply('Done.'), { ...others, budget });
+      await play(set.agent);
+      return set.emulator.requests.filter(({ path }) => path === '/v1/messages').length;
+    };
+    expect([await run(tooLittle), await run(enough)]).toEqual([0, 1]);
   });
 
   test('every request says what was reserved for it, and it never cost more', async () => {

@@ -198,7 +198,9 @@ describe('an answer that is no count is taken for none', () => {
     expect(error).toBe(undefined);
     expect(result?.outcome).toBe('budget-limit');
     const tokens = createAgent({ model, client, budget: createBudget({ tokens: 500 }) });
-    expect((await play(tokens, long(400))).result?.reason).toMatch(/ \d{4,} tokens at worst, 500 left$/);
+    expect((await play(tokens, long(400))).result?.reason).toMatch(
+      / \d{4,} tokens at worst for the shortest, 500 left$/,
+    );
   });
 
   test('a large prompt is sent uncounted', async () => {
