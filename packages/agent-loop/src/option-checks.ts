@@ -54,12 +54,22 @@ export function checkText(option: string, value: unknown): void {
 
 /** Throws unless `store` is a place where journals last. */
 export function checkStore(store: unknown): void {
-  const given = Object(store) as Readonly<Record<string, unknown>>;
-  const missing = ['open', 'list', 'delete'].filter((name) => typeof given[name] !== 'function');
+  checkMethods('store', "a store, such as fileStore('.pawl/sessions')", store, ['open', 'list', 'delete']);
+}
+
+/** Throws unless `value` has these methods. `expected` says what it is to be. */
+export function checkMethods(
+  option: string,
+  expected: string,
+  value: unknown,
+  names: readonly string[],
+): void {
+  const given = Object(value) as Readonly<Record<string, unknown>>;
+  const missing = names.filter((name) => typeof given[name] !== 'function');
   if (missing.length === 0) return;
   const got =
-    typeof store === 'object' && store !== null ? `one without ${missing.join(', ')}` : shown(store);
-  throw new ConfigError('store', `expected a store, such as fileStore('.pawl/sessions'), got ${got}.`);
+    typeof value === 'object' && value !== null ? `one without ${missing.join(', ')}` : shown(value);
+  throw new ConfigError(option, `expected ${expected}, got ${got}.`);
 }
 
 /** Throws unless `value` is undefined or a list. */

@@ -16,6 +16,7 @@ export type { GovernorNote, GovernorStore } from './governor/governor-store.ts';
 export { checkAppend, checkJournalId, JournalError, memoryJournal } from './journal/journal.ts';
 export type {
   AppendOptions,
+  FullJournal,
   Journal,
   JournalDamage,
   JournalErrorCode,

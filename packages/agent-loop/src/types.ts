@@ -49,7 +49,13 @@ export type {
   WaitEvent,
   WarningEvent,
 } from './journal/events.ts';
-export type { AppendOptions, JournalDamage, JournalErrorCode, JournalInfo } from './journal/journal.ts';
+export type {
+  AppendOptions,
+  FullJournal,
+  JournalDamage,
+  JournalErrorCode,
+  JournalInfo,
+} from './journal/journal.ts';
 export type { CostPart, PartialRunResult } from './loop/result.ts';
 export type { BudgetOptions, BudgetState } from './money/budget.ts';
 export type { BudgetStore } from './money/budget-store.ts';

@@ -75,7 +75,7 @@ function watched(store: JournalStore): JournalStore {
       };
       return {
         get length() {
-          return journal.length + dropped;
+          return (journal.length ?? 0) + dropped;
         },
         damage: journal.damage,
         torn: journal.torn,

@@ -1,5 +1,5 @@
 import type { JournalStore } from '../journal/journal.ts';
-import { JournalError } from '../journal/journal.ts';
+import { isEmpty, JournalError } from '../journal/journal.ts';
 
 const PLAIN = /^[A-Za-z0-9_-]{1,64}$/;
 const MAX_LENGTH = 128;
@@ -45,7 +45,7 @@ async function isFree(store: JournalStore | null, id: string): Promise<boolean> 
   if (!store) return true;
   try {
     const found = await store.open(id, { readonly: true });
-    const free = found.length === 0 && !found.damage;
+    const free = !found.damage && (await isEmpty(found));
     await found.close();
     return free;
   } catch (error) {

@@ -174,7 +174,7 @@ async function matchPrefix(parent: Parent, { spec, key }: ChildTask, child: Chil
     parent: { session: parent.sessionId ?? parent.runId, callId: key },
   });
   const stamp = { runId: childRunId, agent: spec.name, at: spec.seams.now(), parentRunId: parent.runId };
-  const from = journal.length;
+  const from = state.length;
   const entries = news.map((entry, index): Entry => ({ ...entry, ...stamp, seq: from + index }));
   if (entries.length === 0) return;
   // The run's first entries are synced, and these with them.

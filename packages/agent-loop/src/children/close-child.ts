@@ -21,7 +21,7 @@ export async function closeChild(run: RunState, record: ChildRecord): Promise<Ch
   try {
     const stamp = { runId: state.run?.runId ?? childRunId, agent: child, at: seams.now(), parentRunId };
     const keep = async (entry: NewEntry): Promise<void> => {
-      const stamped: Entry = { ...entry, ...stamp, seq: journal.length };
+      const stamped: Entry = { ...entry, ...stamp, seq: state.length };
       await journal.append([stamped], stamped.seq, { sync: entry.type === 'run-end' });
       state.apply(stamped);
     };

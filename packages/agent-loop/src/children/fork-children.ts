@@ -3,7 +3,7 @@ import { foldOf } from '../session/fold-session.ts';
 import type { ChildRecord } from './child-records.ts';
 import type { ForkEvent } from '../journal/events.ts';
 import { copyInto } from '../session/fork-journal.ts';
-import { type Journal, JournalError, type JournalStore } from '../journal/journal.ts';
+import { isEmpty, type Journal, JournalError, type JournalStore } from '../journal/journal.ts';
 import type { Seams } from '../seams.ts';
 
 type Copies = NonNullable<ForkEvent['children']>;
@@ -71,7 +71,7 @@ async function forkChild(
 async function openToRead(store: JournalStore, session: string): Promise<Journal | null> {
   try {
     const journal = await store.open(session, { readonly: true });
-    if (journal.length > 0) return journal;
+    if (!(await isEmpty(journal))) return journal;
     await journal.close();
     return null;
   } catch (error) {

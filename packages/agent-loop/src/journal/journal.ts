@@ -29,15 +29,19 @@ export interface JournalDamage {
  * of entries rejects with `seq-conflict`, one that another owner has opened since with `fenced`.
  */
 export interface Journal {
-  /** How many entries it holds: the position of the next one. */
-  readonly length: number;
-  /** Why nothing can be appended: damage that was found, or null. Entries before the damage can be read. */
-  readonly damage: JournalDamage | null;
+  /** How many entries it holds: the position of the next one. Where it is left out, they are counted as they are read. */
+  readonly length?: number | undefined;
+  /**
+   * Why nothing can be appended: damage that was found, or null. Entries before the damage can be read. Left out by a journal
+   * that finds damage only when it reads.
+   */
+  readonly damage?: JournalDamage | null | undefined;
   /**
    * What opening left out: the bytes of an append that a crash cut off, or null. The append was never acknowledged, or
    * was made without `sync` and lost with the power. They are kept where they are, and no entry holds them.
+   * Default: null.
    */
-  readonly torn: JournalDamage | null;
+  readonly torn?: JournalDamage | null | undefined;
   append(entries: readonly Entry[], expectedSeq: number, options?: AppendOptions): Awaitable<void>;
   /** All entries from position `fromSeq` (default 0) on, in order. Rejects with `corrupt` on reaching damage. */
   read(fromSeq?: number): AsyncIterable<Entry>;
@@ -45,6 +49,13 @@ export interface Journal {
   readonly checkpoints?: Checkpoints | null;
   close(): Awaitable<void>;
 }
+
+/** A journal that tells all of itself, as those of the stores that come with pawl do. */
+export type FullJournal = Journal & {
+  readonly length: number;
+  readonly damage: JournalDamage | null;
+  readonly torn: JournalDamage | null;
+};
 
 /** What a store tells of a session without opening it. Times are epoch milliseconds. */
 export interface JournalInfo {
@@ -54,13 +65,16 @@ export interface JournalInfo {
   readonly updatedAt: number;
 }
 
-/** A place where journals last. Ids are 1 to 128 letters, digits, `_`, `-` or `.`, not beginning with a dot. */
-export interface JournalStore {
+/**
+ * A place where journals last. Ids are 1 to 128 letters, digits, `_`, `-` or `.`, not beginning with a dot. `J` is what its
+ * journals are.
+ */
+export interface JournalStore<J extends Journal = Journal> {
   /**
    * Opens the journal with this id, or creates it. For writing (the default) it fences every earlier owner: of two
    * owners only the later can append. With `readonly` it fences nobody, appends nothing and creates nothing.
    */
-  open(id: string, options?: { readonly readonly?: boolean }): Promise<Journal>;
+  open(id: string, options?: { readonly readonly?: boolean }): Promise<J>;
   /**
    * Makes a journal of entries that exist already, their positions from 0 on: whole or not at all, whenever it is cut
    * off. Rejects with `seq-conflict` where there is a journal with this id. Left out by stores of which one `append` is
@@ -141,8 +155,15 @@ export function checkAppend(length: number, entries: readonly Entry[], expectedS
   );
 }
 
+/** Whether a journal holds no entry. */
+export async function isEmpty(journal: Journal): Promise<boolean> {
+  if (journal.length !== undefined) return journal.length === 0;
+  for await (const _ of journal.read()) return false;
+  return true;
+}
+
 /** A journal that lives as long as the process. */
-export function memoryJournal(): Journal {
+export function memoryJournal(): FullJournal {
   const kept: Entry[] = [];
   return {
     get length() {

@@ -1,7 +1,7 @@
 import type { BudgetStore } from '../money/budget-store.ts';
 import type { Entry } from './events.ts';
 import { checkAppend, checkJournalId, JournalError } from './journal.ts';
-import type { Journal, JournalInfo, JournalStore } from './journal.ts';
+import type { FullJournal, JournalInfo, JournalStore } from './journal.ts';
 import { systemSeams } from '../seams.ts';
 import type { Seams } from '../seams.ts';
 
@@ -18,7 +18,7 @@ interface Kept {
 /** A store that lives as long as the process, with the manners of one that lasts: for tests and for trying things. */
 export function memoryStore({
   seams = systemSeams,
-}: { readonly seams?: Pick<Seams, 'now'> } = {}): JournalStore & BudgetStore {
+}: { readonly seams?: Pick<Seams, 'now'> } = {}): JournalStore<FullJournal> & BudgetStore {
   const sessions = new Map<string, Kept>();
   const budgets = new Map<string, string>();
   return {
@@ -51,7 +51,7 @@ export function memoryStore({
   };
 }
 
-class MemoryJournal implements Journal {
+class MemoryJournal implements FullJournal {
   readonly damage = null;
   readonly torn = null;
   readonly #kept: Kept;

@@ -8,6 +8,8 @@ import { wellFormed } from './well-formed.ts';
 
 interface Recording {
   readonly journal: Journal;
+  /** The position of the first entry that it writes. */
+  readonly from: number;
   readonly seams: Seams;
   /** Stopped once the journal can not be written. */
   readonly halt: Halt;
@@ -49,7 +51,7 @@ export class Recorder {
     this.#to = to;
     const { runId, agent, parentRunId } = to;
     this.#stamp = { runId, agent, ...(parentRunId !== undefined && { parentRunId }) };
-    this.#seq = to.journal.length;
+    this.#seq = to.from;
   }
 
   /** Tells the readers something that is not kept. */

@@ -107,6 +107,7 @@ export class RunState implements Parent {
     this.#caching = new CachePlanner({ spec, params, log: state.cache, lasts: this.lasts });
     this.#recorder = new Recorder({
       journal,
+      from: state.length,
       seams: spec.seams,
       halt,
       runId,

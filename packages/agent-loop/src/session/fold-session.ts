@@ -50,7 +50,7 @@ export async function checkpointIfDue(
   state: SessionState,
   logger: () => RunLogger | Promise<RunLogger>,
 ): Promise<void> {
-  if (!checkpoints?.due || state.length !== length) return;
+  if (!checkpoints?.due || state.length !== (length ?? state.length)) return;
   try {
     await checkpoints.keep(state.checkpoint());
   } catch (error) {
@@ -66,11 +66,10 @@ export async function decideInSession(
 ): Promise<void> {
   const journal = await store.open(id);
   try {
-    if (journal.length === 0)
-      throw new JournalError('not-found', `There is no session ${JSON.stringify(id)}.`);
     const state = await stateOf(journal);
+    if (state.length === 0) throw new JournalError('not-found', `There is no session ${JSON.stringify(id)}.`);
     if (state.wasDecided(decision.callId)) return;
-    const entry: ApprovalEvent = { ...decision, runId: state.run?.runId ?? '', seq: journal.length };
+    const entry: ApprovalEvent = { ...decision, runId: state.run?.runId ?? '', seq: state.length };
     await journal.append([entry], entry.seq, { sync: true });
   } finally {
     await journal.close();

@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import type { Entry } from '../journal/events.ts';
-import { type Journal, JournalError, type JournalStore } from '../journal/journal.ts';
+import { isEmpty, type Journal, JournalError, type JournalStore } from '../journal/journal.ts';
 
 /**
  * Copies entries into a journal that must not exist yet, whole or not at all: a copy that a crash cuts off never passes
@@ -52,7 +52,7 @@ async function checkFree(store: JournalStore, id: string): Promise<void> {
     if (error instanceof JournalError && error.code === 'not-found') return;
     throw error;
   }
-  const isFree = found.length === 0 && !found.damage;
+  const isFree = !found.damage && (await isEmpty(found));
   await found.close();
   if (!isFree) throw taken(id);
 }

@@ -33,7 +33,7 @@ export class SessionLog {
 
   /** How many entries there are, or can be read. */
   get length(): number {
-    return this.damage ? this.#state.length : this.journal.length;
+    return this.#state.length;
   }
 
   /** Resolves when nothing is being written outside a run. */
@@ -76,7 +76,7 @@ export class SessionLog {
     return this.after(async () => {
       const spec = this.#spec;
       const stamp = { runId: this.state.run?.runId ?? '', agent: spec.name, at: spec.seams.now() };
-      const from = this.journal.length;
+      const from = this.length;
       const stamped = entries.map((entry, index) => Object.assign({}, entry, stamp, { seq: from + index }));
       await this.journal.append(stamped, from, { sync: true });
       for (const entry of stamped) this.state.apply(entry);

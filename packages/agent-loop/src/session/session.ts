@@ -9,6 +9,7 @@ import type { JournalDamage, JournalStore } from '../journal/journal.ts';
 import { OpenSession, openSessions } from './open-session.ts';
 import {
   checkDuration,
+  checkMethods,
   checkNotNegative,
   checkOptions,
   checkStore,
@@ -111,6 +112,7 @@ export async function openSession<Output>(options: SessionOptions<Output>): Prom
   // Before the session is opened, which would take it from its owner.
   await prepared(spec);
   const journal = await store.open(id);
+  checkMethods('store', 'one whose open() gives a journal', journal, ['append', 'read', 'close']);
   const session = new OpenSession<Output>({ spec, store, id, journal });
   try {
     await session.load();

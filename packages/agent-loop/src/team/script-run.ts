@@ -93,6 +93,7 @@ export class ScriptRun {
     this.state = state;
     this.#recorder = new Recorder({
       journal,
+      from: state.length,
       seams,
       halt: this.root.halt,
       runId: this.runId,

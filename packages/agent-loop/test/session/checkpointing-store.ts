@@ -4,6 +4,7 @@ import type {
   Checkpoint,
   Checkpoints,
   Entry,
+  FullJournal,
   Journal,
   JournalStore,
   KeptCheckpoint,
@@ -11,7 +12,7 @@ import type {
 import { contentOf } from '../../src/testkit/sample-entries.ts';
 
 /** A store of which every session keeps a checkpoint whenever it can, and the next owner begins there. */
-export function checkpointingStore(store: JournalStore): JournalStore {
+export function checkpointingStore(store: JournalStore<FullJournal>): JournalStore {
   const kept = new Map<string, Checkpoint>();
   return {
     ...store,
@@ -24,7 +25,7 @@ export function checkpointingStore(store: JournalStore): JournalStore {
   };
 }
 
-function withCheckpoints(journal: Journal, id: string, kept: Map<string, Checkpoint>): Journal {
+function withCheckpoints(journal: FullJournal, id: string, kept: Map<string, Checkpoint>): Journal {
   const checkpoints: Checkpoints = {
     due: true,
     async keep(checkpoint) {

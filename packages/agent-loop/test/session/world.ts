@@ -32,9 +32,28 @@ export const inMemory = (): Promise<StoreHere> => inFolder(() => memoryStore());
 export const inFiles = (options?: FileStoreOptions): Promise<StoreHere> =>
   inFolder((folder) => fileStore(join(folder, 'sessions'), options));
 
+/** A store whose journals have what the contract asks for, and nothing more. */
+export const minimal = (): Promise<StoreHere> => inFolder(() => withoutExtras(memoryStore()));
+
+function withoutExtras(store: JournalStore): JournalStore {
+  return {
+    async open(id, options) {
+      const journal = await store.open(id, options);
+      return {
+        append: (entries, expectedSeq) => journal.append(entries, expectedSeq),
+        read: (fromSeq) => journal.read(fromSeq),
+        close: () => journal.close(),
+      };
+    },
+    list: () => store.list(),
+    delete: (id) => store.delete(id),
+  };
+}
+
 /** The stores that every test of a session runs on. */
 export const stores: readonly (readonly [name: string, make: () => Promise<StoreHere>])[] = [
   ['in memory', inMemory],
+  ['in memory, with no more than a store has to have', minimal],
   ['in files', () => inFiles()],
   ['in files, with a checkpoint whenever there could be one', () => inFiles({ checkpointBytes: 1 })],
 ];

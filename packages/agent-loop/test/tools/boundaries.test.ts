@@ -175,6 +175,15 @@ const ofSessions: Refusals = [
     () => openSession(odd({ agent, id: 'a', store: { open() {} } })),
     `${noStore}one without list, delete.`,
   ],
+  ...[undefined, {}, { append() {}, read() {} }].map((journal, index): Refusals[number] => {
+    const odds = { open: async () => journal, list() {}, delete() {} };
+    const got = ['undefined', 'one without append, read, close', 'one without close'][index];
+    return [
+      `a store whose journals are ${got}`,
+      () => openSession(odd({ agent, id: 'a', store: odds })),
+      `store: expected one whose open() gives a journal, got ${got}.`,
+    ];
+  }),
   ['no id', () => openSession(odd({ agent, store })), 'id: must be a text that is not empty, got undefined.'],
   [
     'an id that is a number',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/store';
-import type { BudgetStore, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
+import type { BudgetStore, FullJournal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
 import { updateBudget } from './budget-folder.ts';
 import { codeOf } from './file-system.ts';
@@ -36,7 +36,10 @@ const TRASH = '.deleted-';
  * in docs/session-format.md. For file systems of this machine: over a network, two machines may both take themselves
  * for the owner.
  */
-export function fileStore(directory: string, options: FileStoreOptions = {}): JournalStore & BudgetStore {
+export function fileStore(
+  directory: string,
+  options: FileStoreOptions = {},
+): JournalStore<FullJournal> & BudgetStore {
   if (typeof directory !== 'string' || directory === '') {
     throw new ConfigError('fileStore', `needs the path of a folder, got ${JSON.stringify(directory)}.`);
   }

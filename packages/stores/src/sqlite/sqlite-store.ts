@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/store';
-import type { BudgetStore, Journal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
+import type { BudgetStore, FullJournal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { asJournalError, connect, transaction } from './database.ts';
 import type { Connection } from './database.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
@@ -13,7 +13,7 @@ export interface SqliteStoreOptions {
 }
 
 /** A store over one connection. */
-export interface SqliteStore extends JournalStore, BudgetStore, AsyncDisposable {
+export interface SqliteStore extends JournalStore<FullJournal>, BudgetStore, AsyncDisposable {
   /** Closes the connection. Journals that are open end with it. */
   close(): Promise<void>;
 }
@@ -74,13 +74,13 @@ export function sqliteStore(file: string, { now = Date.now }: SqliteStoreOptions
   };
 }
 
-function openForReading(connection: Connection, id: string, now: () => number): Journal {
+function openForReading(connection: Connection, id: string, now: () => number): FullJournal {
   const row = connection.statements.session.get(id) as SessionRow | undefined;
   if (!row) throw new JournalError('not-found', `There is no session ${JSON.stringify(id)}.`);
   return new SqliteJournal({ connection, id, key: row.key, epoch: null, length: row.length, now });
 }
 
-function openForWriting(connection: Connection, id: string, now: () => number): Journal {
+function openForWriting(connection: Connection, id: string, now: () => number): FullJournal {
   const { statements } = connection;
   connection.db.exec('PRAGMA synchronous = FULL');
   const { key, epoch, length } = transaction(connection, (): SessionRow => {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { JournalError } from '@pawl/agent-loop/store';
-import type { Entry, Journal, JournalStore } from '@pawl/agent-loop/store';
+import type { Entry, FullJournal, JournalStore } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, repairSession, verifySession } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
@@ -29,8 +29,8 @@ interface Reading {
   readonly covered: readonly unknown[];
 }
 
-async function readDamaged(store: JournalStore, readonly: boolean): Promise<Reading> {
-  let journal: Journal;
+async function readDamaged(store: JournalStore<FullJournal>, readonly: boolean): Promise<Reading> {
+  let journal: FullJournal;
   try {
     journal = await store.open('s', { readonly });
   } catch (error) {
@@ -56,12 +56,12 @@ async function readDamaged(store: JournalStore, readonly: boolean): Promise<Read
 }
 
 /** Keeps a checkpoint that holds every content. */
-async function keepCheckpoint({ checkpoints, length }: Journal): Promise<void> {
+async function keepCheckpoint({ checkpoints, length }: FullJournal): Promise<void> {
   const pieces = entries.slice(0, length).flatMap((entry) => (contentOf(entry) ? [entry.seq] : []));
   await checkpoints?.keep({ seq: length, state: '', steps: '', pieces, free: { before: 0, behind: 0 } });
 }
 
-async function coveredBy({ checkpoints }: Journal): Promise<readonly unknown[]> {
+async function coveredBy({ checkpoints }: FullJournal): Promise<readonly unknown[]> {
   const kept = await checkpoints?.latest();
   if (!kept) return [];
   const { bytes, ends } = kept;

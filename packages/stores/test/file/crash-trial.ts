@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { JournalError } from '@pawl/agent-loop/store';
-import type { Entry, Journal } from '@pawl/agent-loop/store';
+import type { Entry, FullJournal, Journal } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore } from '@pawl/stores/file';
 import { randomFrom } from '../support/random.ts';
@@ -51,7 +51,7 @@ export async function crashTrial({ seed, processes, appends = 5 }: Plan): Promis
 
 /** Opens, checks and appends until something fails. */
 async function live(
-  open: () => Promise<Journal>,
+  open: () => Promise<FullJournal>,
   known: Known,
   random: Random,
   label: string,
@@ -78,7 +78,13 @@ async function live(
   }
 }
 
-async function appendSome(journal: Journal, known: Known, random: Random, label: string, appends: number) {
+async function appendSome(
+  journal: FullJournal,
+  known: Known,
+  random: Random,
+  label: string,
+  appends: number,
+) {
   for (let count = 0; count < appends; count += 1) {
     const seq = known.sure;
     const entries = entriesAt(seq, 1 + random.below(3), label);
@@ -158,7 +164,7 @@ async function check(journal: Journal, known: Known): Promise<void> {
 }
 
 /** A session of which nothing is sure may be gone. */
-function orEmpty(known: Known): (error: unknown) => Journal {
+function orEmpty(known: Known): (error: unknown) => FullJournal {
   return (error) => {
     assert.ok(error instanceof JournalError && error.code === 'not-found' && known.sure === 0, String(error));
     return { length: 0, damage: null, torn: null, append() {}, async *read() {}, close() {} };

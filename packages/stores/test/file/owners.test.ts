@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { JournalError } from '@pawl/agent-loop/store';
-import type { Entry, JournalStore } from '@pawl/agent-loop/store';
+import type { Entry, FullJournal, JournalStore } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ const POOL = ['a', 'b', 'c'].map((label) => sampleEntries(30, { label }));
 
 /** Opens and appends until another owner comes, and again. Notes what was acknowledged. */
 async function own(
-  store: JournalStore,
+  store: JournalStore<FullJournal>,
   pool: readonly Entry[],
   rounds: number,
   acknowledged: Entry[],

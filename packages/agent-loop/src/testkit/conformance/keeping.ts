@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Entry } from '../../journal/events.ts';
 import { sampleEntries } from '../sample-entries.ts';
 import type { Case } from './case.ts';
-import { all, attempt, holds, rejects } from './checks.ts';
+import { all, attempt, hasLength, holds, rejects } from './checks.ts';
 
 /** What is appended is kept, in order, as it was. */
 export const KEEPING: readonly Case[] = [
@@ -10,9 +10,9 @@ export const KEEPING: readonly Case[] = [
     name: 'a new journal is empty',
     async check({ store }) {
       const journal = await store.open('fresh');
-      assert.equal(journal.length, 0);
-      assert.equal(journal.damage, null);
-      assert.equal(journal.torn, null);
+      hasLength(journal, 0);
+      assert.equal(journal.damage ?? null, null);
+      assert.equal(journal.torn ?? null, null);
       assert.deepEqual(await all(journal), []);
       await journal.close();
     },
@@ -23,7 +23,7 @@ export const KEEPING: readonly Case[] = [
       const journal = await store.open('order');
       const entries = sampleEntries(50);
       for (const entry of entries) await journal.append([entry], entry.seq);
-      assert.equal(journal.length, 50);
+      hasLength(journal, 50);
       assert.deepEqual(await all(journal), entries);
       await journal.close();
     },
@@ -49,7 +49,7 @@ export const KEEPING: readonly Case[] = [
       await first.append(entries.slice(0, 15), 0);
       await first.close();
       const second = await (await reopen()).open('again');
-      assert.equal(second.length, 15);
+      hasLength(second, 15);
       assert.deepEqual(await all(second), entries.slice(0, 15));
       await second.append(entries.slice(15), 15);
       assert.deepEqual(await all(second), entries);
@@ -63,7 +63,7 @@ export const KEEPING: readonly Case[] = [
       const entries = sampleEntries(20);
       for (const entry of entries) {
         const journal = await (await reopen()).open('often');
-        assert.equal(journal.length, entry.seq);
+        hasLength(journal, entry.seq);
         await journal.append([entry], entry.seq);
         await journal.close();
         const idle = await (await reopen()).open('often');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { sampleEntries } from '../sample-entries.ts';
 import type { Case } from './case.ts';
-import { all, attempt, codeOf, holds, rejects } from './checks.ts';
+import { all, attempt, codeOf, hasLength, holds, rejects } from './checks.ts';
 
 /** Of several owners only the latest appends. */
 export const OWNERS: readonly Case[] = [
@@ -67,11 +67,11 @@ export const OWNERS: readonly Case[] = [
       const writer = await store.open('watched');
       await writer.append(entries.slice(0, 3), 0);
       const reader = await (await reopen()).open('watched', { readonly: true });
-      assert.equal(reader.length, 3);
+      hasLength(reader, 3);
       assert.deepEqual(await all(reader), entries.slice(0, 3));
       await rejects(() => reader.append(entries.slice(3, 4), 3), 'readonly');
       await writer.append(entries.slice(3), 3);
-      assert.equal(reader.length, 3);
+      hasLength(reader, 3);
       assert.deepEqual(await all(reader), entries.slice(0, 3));
       await reader.close();
       await writer.close();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { sampleEntries } from '../sample-entries.ts';
 import type { Case } from './case.ts';
-import { attempt, holds, iterate, rejects } from './checks.ts';
+import { attempt, hasLength, holds, iterate, rejects } from './checks.ts';
 
 /** Journals are made, listed and deleted by their ids. */
 export const SESSIONS: readonly Case[] = [
@@ -14,7 +14,7 @@ export const SESSIONS: readonly Case[] = [
       await rejects(() => store.create?.('made', iterate(entries.slice(0, 3))), 'seq-conflict');
       await assert.rejects(attempt(() => store.create?.('cut', iterate(entries, 20))));
       const made = await (await reopen()).open('made');
-      assert.equal(made.length, 300);
+      hasLength(made, 300);
       await made.append(sampleEntries(1, { from: 300 }), 300);
       await made.close();
       await holds(await reopen(), 'made', [...entries, ...sampleEntries(1, { from: 300 })]);
@@ -58,7 +58,7 @@ export const SESSIONS: readonly Case[] = [
       await rejects(() => owner.append(sampleEntries(1, { from: 3 }), 3), 'fenced');
       const ids = (await (await reopen()).list()).map(({ id }) => id);
       const again = await (await reopen()).open('gone');
-      assert.equal(again.length, 0);
+      hasLength(again, 0);
       await rejects(() => owner.append(sampleEntries(1, { from: 3 }), 3), 'fenced');
       await again.append(entries.slice(0, 1), 0);
       await owner.close();
