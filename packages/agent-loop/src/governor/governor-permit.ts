@@ -1,6 +1,6 @@
 import type { AttemptWatch, Candidate, Permit } from '../loop/admission.ts';
 import type { Message } from '../api.ts';
-import { LostReply } from '../request/lost-reply.ts';
+import { type LostReply, notSent } from '../request/lost-reply.ts';
 import { readRates } from './rate-headers.ts';
 import type { Lane, RateGovernor } from './rate-governor.ts';
 import type { Charges } from './rate-lane.ts';
@@ -51,7 +51,8 @@ export class GovernorPermit implements Permit, AttemptWatch {
     if (this.#charges || this.#over) return;
     const heldForMs = await this.#run.halt.race(this.take('first'));
     if (typeof heldForMs !== 'number') return;
-    const lost = new LostReply('rate-limited', heldMessage(heldForMs, this.#run), false);
+    // Whatever was sent before was answered with an error, or there would be no other try.
+    const lost = notSent('rate-limited', heldMessage(heldForMs, this.#run));
     lost.retryAfterMs = heldForMs;
     throw lost;
   }

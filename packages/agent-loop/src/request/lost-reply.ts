@@ -34,6 +34,13 @@ export class LostReply extends Error {
   }
 }
 
+/** A reply that does not come because its request was not sent, or not again: it costs nothing. */
+export function notSent(code: RunErrorCode, message: string, cause?: unknown): LostReply {
+  const lost = new LostReply(code, message, false, cause);
+  lost.unbilled = true;
+  return lost;
+}
+
 /** What the SDK's errors carry. Read by shape, so that errors of another copy of the SDK are understood too. */
 interface SdkError {
   readonly status?: number | undefined;

@@ -2,7 +2,7 @@ import type { AttemptWatch } from '../loop/admission.ts';
 import type { Message, StreamEvent } from '../api.ts';
 import { messageOf } from '../errors.ts';
 import { DoubtfulTry } from './doubtful-try.ts';
-import { LostReply, lostByApi } from './lost-reply.ts';
+import { LostReply, lostByApi, notSent } from './lost-reply.ts';
 import { readReply } from './read-reply.ts';
 import { BadStream, ReplyBuilder, type ReplyListener } from './reply-builder.ts';
 import type { RunState } from '../loop/run-state.ts';
@@ -207,9 +207,7 @@ class ModelCall {
     const lost = lostByApi(error, now);
     // What is thrown before any answer and is no error of the API or the network is about the client: no key, a bad header.
     if (this.#streaming || lost.code !== 'stream-broken') return lost;
-    const unsent = new LostReply('config', messageOf(error), false, error);
-    unsent.unbilled = true;
-    return unsent;
+    return notSent('config', messageOf(error), error);
   }
 
   #end(): void {

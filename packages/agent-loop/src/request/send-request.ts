@@ -1,7 +1,7 @@
 import type { AttemptWatch } from '../loop/admission.ts';
 import type { Client, StreamEvent } from '../api.ts';
 import { asObject } from '../cache/cache-marks.ts';
-import { LostReply } from './lost-reply.ts';
+import { LostReply, notSent } from './lost-reply.ts';
 import { observeAttempts } from './request-attempts.ts';
 import type { RunState } from '../loop/run-state.ts';
 import type { ModelRequest } from '../journal/session-state.ts';
@@ -66,8 +66,7 @@ function notOfSdk(sent: unknown): LostReply {
 
 /** The beta namespace sends and receives the same shapes, with more fields in them. */
 function createBeta(client: Client, request: object, options: object): ReturnType<Create> {
-  if (!client.beta)
-    throw new LostReply('config', 'The agent names betas, but its client has no beta.messages.', false);
+  if (!client.beta) throw notSent('config', 'The agent names betas, but its client has no beta.messages.');
   return client.beta.messages.create(request as never, options) as unknown as ReturnType<Create>;
 }
 

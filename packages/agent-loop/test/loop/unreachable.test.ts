@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
-import { fault, reply } from '@pawl/emulator';
+import { apiError, fault, reply } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
-import { createAgent, createBudget } from '../../src/index.ts';
+import { createAgent, createBudget, createGovernor } from '../../src/index.ts';
 import { clientOf, play, stage, story } from './stage.ts';
 
 const MODEL = 'claude-sonnet-5-5';
@@ -50,6 +50,30 @@ describe('a server that was not reached bills nothing', () => {
       setTimeout(() => stream.stop(), 100);
     });
     expect(result).toMatchObject({ outcome: 'stopped', cost: { lostUsd: 0 } });
+  });
+});
+
+describe('a request that was refused before it was sent bills nothing', () => {
+  test('by a client without what it takes', async () => {
+    const budget = createBudget({ usd: 1 });
+    const { client } = stage({});
+    const bare = Object.assign(client, { beta: undefined as never });
+    const { error } = await play(createAgent({ model: MODEL, client: bare, betas: ['files-1'], budget }));
+    expect(error?.message).toBe('The agent names betas, but its client has no beta.messages.');
+    expect(await budget.state()).toMatchObject({ lostUsd: 0, lostTokens: 0, reservedUsd: 0 });
+  });
+
+  test('by a governor that holds back what the SDK would try again', async () => {
+    const budget = createBudget({ usd: 1 });
+    const hour = apiError(429, { retryAfterMs: 3_600_000 });
+    const steps = [apiError(500, { retryAfterMs: 150 }), hour];
+    const { agent } = stage({ steps, budget, governor: createGovernor() });
+    const first = play(agent);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const ends = await Promise.all([first, play(agent)]);
+    for (const { error } of ends) expect(error?.code).toBe('rate-limited');
+    expect(ends[0]?.error?.message).toMatch(/^The server asks to wait 3600 s before the next request/);
+    expect(await budget.state()).toMatchObject({ lostUsd: 0, lostTokens: 0, reservedUsd: 0 });
   });
 });
 
