@@ -203,8 +203,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'usage-of-half-the-replies',
     file: `${LOOP}/money/tally.ts`,
-    find: 'addUsage(this.usage, step.usage);',
-    replace: 'if (this.steps.length % 2 === 0) addUsage(this.usage, step.usage);',
+    find: 'addUsage(this.#usage, step.usage);',
+    replace: 'if (this.steps.length % 2 === 0) addUsage(this.#usage, step.usage);',
     breaks: '5: the sum of the steps is the total',
   },
   {
@@ -232,7 +232,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'owner-not-checked',
     file: `${FILE}/file-journal.ts`,
-    find: 'if (!isOwner) throw this.#end(fenced());',
+    find: "if (owner !== 'self') throw this.#end(fenced(owner));",
     replace: '',
     breaks: '9: exactly one owner goes on',
   },
@@ -295,8 +295,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'sqlite-owner-not-checked',
     file: `${SQLITE}/sqlite-journal.ts`,
-    find: 'if (row?.epoch !== epoch) throw',
-    replace: 'if (!row) throw',
+    find: 'if (row.epoch !== epoch) throw',
+    replace: 'if (row.epoch < 0) throw',
     breaks: '9: exactly one owner goes on',
   },
   {
