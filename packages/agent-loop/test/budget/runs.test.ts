@@ -14,6 +14,7 @@ import {
   stage,
   story,
 } from '../loop/stage.ts';
+import { processTime } from '../loop/time.ts';
 
 const look = defineTool({
   name: 'look',
@@ -372,8 +373,9 @@ describe('a lost reply', () => {
   test('counts with its worst case: nobody knows what was billed', async () => {
     const budget = createBudget({ usd: 0.2 });
     const steps = [reply('Well', { fault: fault.cut() }), reply('Done.')];
-    const set = stage({ steps, maxTokens: 4000, budget });
-    const { events, result } = await play(set.agent);
+    using time = processTime();
+    const set = stage({ time, steps, maxTokens: 4000, budget });
+    const { events, result } = await time.pass(play(set.agent));
     expect(result?.outcome).toBe('completed');
     const [lost] = entriesOf(events).flatMap((entry) =>
       entry.type === 'request' ? [entry.reserved?.usd] : [],
@@ -384,8 +386,9 @@ describe('a lost reply', () => {
   test('is not sent again by the SDK, which would reserve nothing for it: the turn is tried again', async () => {
     const budget = createBudget({ usd: 0.2 });
     const steps = [reply('Never.', { fault: fault.connectionReset() }), reply('Done.')];
-    const set = stage({ steps, maxTokens: 4000, budget });
-    const played = await play(set.agent);
+    using time = processTime();
+    const set = stage({ time, steps, maxTokens: 4000, budget });
+    const played = await time.pass(play(set.agent));
     expect(outline(played)).toEqual([
       'input of the user',
       'request 1.1',
@@ -402,8 +405,9 @@ describe('a lost reply', () => {
   test('an error status is not billed and counts nothing', async () => {
     const budget = createBudget({ usd: 0.05 });
     const steps = [apiError(529), apiError(500), reply('Done.')];
-    const set = stage({ steps, maxTokens: 4000, budget });
-    const { result } = await play(set.agent);
+    using time = processTime();
+    const set = stage({ time, steps, maxTokens: 4000, budget });
+    const { result } = await time.pass(play(set.agent));
     expect(result?.outcome).toBe('completed');
     expect(await budget.state()).toMatchObject({ lostUsd: 0, usd: billed(set) });
   });

@@ -12,6 +12,7 @@ import {
 import { memoryStore } from '../../src/store.ts';
 import { replaySession } from '../../src/testkit/index.ts';
 import { clientOf, play, stage, type Stage, story } from '../loop/stage.ts';
+import { virtualTime } from '../loop/time.ts';
 import { world } from '../session/world.ts';
 
 /** The emulator counts a third of a token for a character, of older models a quarter. */
@@ -89,12 +90,14 @@ test('a count says for sure what is warned of before the request is sent', async
 });
 
 test('it is counted once for a budget as well, and once where it is tried again', async () => {
+  const time = virtualTime();
   const set = stage({
+    time,
     model: 'claude-haiku-5-5',
     limits: { usd: 0.1, turnRetries: 1 },
     steps: [reply('So', { fault: fault.cut({ afterEvents: 3 }) }), reply('Yes.')],
   });
-  await play(set.agent, long(60_000));
+  await time.pass(play(set.agent, long(60_000)));
   expect(asked(set).filter((each) => each === 'count')).toHaveLength(1);
 });
 

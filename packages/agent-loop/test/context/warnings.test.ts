@@ -21,8 +21,9 @@ const asks = (input_tokens: number, more: object = {}): ReplySpec =>
 const uncounted = { cache: 'off', context: { countFrom: false } } as const;
 
 async function watched(steps: readonly ReplySpec[], options: Partial<AgentOptions> = {}): Promise<Played> {
-  const set = stage({ ...uncounted, tools: [look], steps: [...steps, reply('Done.')], ...options });
-  const played = await play(set.agent);
+  const time = virtualTime();
+  const set = stage({ ...uncounted, time, tools: [look], steps: [...steps, reply('Done.')], ...options });
+  const played = await time.pass(play(set.agent));
   expectSound(set);
   return played;
 }

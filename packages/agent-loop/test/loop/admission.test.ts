@@ -7,6 +7,7 @@ import { memoryJournal } from '../../src/journal/journal.ts';
 import { SessionState } from '../../src/journal/session-state.ts';
 import { startRun } from '../../src/loop/start-run.ts';
 import { expectSound, type Stage, stage, type StageOptions, story } from './stage.ts';
+import { virtualTime } from './time.ts';
 
 const look = defineTool({
   name: 'look',
@@ -85,11 +86,13 @@ describe('a request is admitted before it is recorded, and sent after', () => {
 
   test('again for each try of a turn: a lost reply may have cost something', async () => {
     const log: string[] = [];
+    const time = virtualTime();
     const set = setUp({
+      time,
       steps: [reply('Well', { fault: fault.cut({ afterEvents: 3 }) }), reply('Done.')],
       maxRetries: 0,
     });
-    await start(set, [noting(log)], []).run.result;
+    await time.pass(start(set, [noting(log)], []).run.result);
     expect(log).toEqual([
       'gate: ask 1.1 1 messages',
       'gate: lose 1.1 stream-broken',

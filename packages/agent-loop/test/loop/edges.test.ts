@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { createAgent, defineTool, openSession, RunError, type RunOptions } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
 import { clientOf, stage } from './stage.ts';
+import { virtualTime } from './time.ts';
 
 const encoder = new TextEncoder();
 const frame = (event: { readonly type: string }): Uint8Array =>
@@ -22,7 +23,11 @@ const START = {
 };
 
 /** A server that answers every request with these pieces, in this order, and then ends as it is told to. */
-function serving(pieces: readonly (Uint8Array | number)[], end: 'close' | 'error') {
+function serving(
+  pieces: readonly (Uint8Array | number)[],
+  end: 'close' | 'error',
+  { sleep } = virtualTime(),
+) {
   let requests = 0;
   const fetch = async (): Promise<Response> => {
     requests += 1;
@@ -30,7 +35,7 @@ function serving(pieces: readonly (Uint8Array | number)[], end: 'close' | 'error
       async start(stream) {
         for (const piece of pieces) {
           if (typeof piece !== 'number') stream.enqueue(piece);
-          else await new Promise((resolve) => setTimeout(resolve, piece));
+          else await sleep(piece);
         }
         if (end === 'close') stream.close();
         else setTimeout(() => stream.error(new TypeError('terminated')), 5);
@@ -44,6 +49,7 @@ function serving(pieces: readonly (Uint8Array | number)[], end: 'close' | 'error
 describe('a long reply', () => {
   it('may be busy with the input of a call for longer than idleMs, while pings come', async () => {
     const pings = Array.from({ length: 12 }, () => [frame({ type: 'ping' }), 30]).flat();
+    const time = virtualTime();
     const { client, requests } = serving(
       [
         frame(START),
@@ -67,8 +73,10 @@ describe('a long reply', () => {
         frame({ type: 'message_stop' }),
       ],
       'close',
+      time,
     );
-    const { outcome } = await createAgent({ model: 'm', client, limits: { idleMs: 100 } }).run('Go.');
+    const agent = createAgent({ model: 'm', client, limits: { idleMs: 100 }, seams: time.seams });
+    const { outcome } = await time.pass(agent.run('Go.'));
     expect({ outcome, requests: requests() }).toEqual({ outcome: 'truncated', requests: 1 });
   });
 

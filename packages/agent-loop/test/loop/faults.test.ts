@@ -23,7 +23,7 @@ import {
 } from '../../src/index.ts';
 import { systemSeams } from '../../src/seams.ts';
 import { clientOf, play, type Played, story } from './stage.ts';
-import { type VirtualTime, virtualTime } from './time.ts';
+import { processTime } from './time.ts';
 
 /**
  * What a run makes of a fault in its first reply, where the next try is sound.
@@ -247,13 +247,6 @@ function withoutStreaming(fetch: Emulator['fetch']): Emulator['fetch'] {
   };
 }
 
-/** The SDK's own waits and timeouts are real, so what they answer is played in real time. */
-const inRealTime: ReadonlySet<FaultId> = new Set([
-  'connection-refused',
-  'connection-reset',
-  'header-stall',
-  'error-event',
-]);
 /** A busy machine must not make other replies look silent. */
 const waitsForIdle: ReadonlySet<FaultId> = new Set(['stall', 'ping-stall']);
 /** Ten times as fast as the clock on the wall, without chance. */
@@ -268,12 +261,9 @@ const rows = faultTable.map(({ id, make }) => [id, table[id].fault ?? make(), ta
 describe.each(ways)(
   '%s(), in memory [broken/no-message-stop] [broken/error-event] [broken/cut] [broken/shape]',
   (_name, through) => {
-    test.concurrent.each(rows)('%s', async (id, broken, { streamed }) => {
-      await through(
-        inMemory(id, broken, streamed, (fetch) => fetch),
-        streamed,
-        id,
-      );
+    test.each(rows)('%s', async (id, broken, { streamed }) => {
+      using world = inMemory(id, broken, streamed, (fetch) => fetch);
+      await through(world, streamed, id);
     });
   },
 );
@@ -282,34 +272,26 @@ describe.each(ways)('%s(), from a server that never streams', (_name, through) =
   const applying = rows.flatMap(([id, broken, { streamed, json = streamed }]) =>
     json ? [[id, broken, json] as const] : [],
   );
-  test.concurrent.each(applying)('%s', async (id, broken, expected) => {
-    const world = inMemory(id, broken, expected, withoutStreaming);
+  test.each(applying)('%s', async (id, broken, expected) => {
+    using world = inMemory(id, broken, expected, withoutStreaming);
     await through(world, expected, id);
   });
 });
 
+/** A world in which all time is virtual, that of the SDK too. */
 function inMemory(
   id: FaultId,
   broken: Fault,
   expected: Expected,
   wrap: (fetch: Emulator['fetch']) => Emulator['fetch'],
-): World {
-  const time = inRealTime.has(id) ? undefined : virtualTime();
-  const emulator = emulatorOf(steps(broken, expected), time);
-  return worldOf({
-    id,
-    emulator,
-    fetch: wrap(emulator.fetch),
-    seams: time?.seams ?? fast,
-    ...(time && { pass: time.pass }),
+): World & Disposable {
+  const { seams, sleep, pass, [Symbol.dispose]: end } = processTime();
+  const emulator = createEmulator({
+    respond: script(steps(broken, expected)),
+    clock: () => seams.now(),
+    sleep,
   });
-}
-
-function emulatorOf(play: readonly Step[], time: VirtualTime | undefined): Emulator {
-  return createEmulator({
-    respond: script(play),
-    ...(time && { clock: () => time.seams.now(), sleep: time.sleep }),
-  });
+  return { ...worldOf({ id, emulator, fetch: wrap(emulator.fetch), seams, pass }), [Symbol.dispose]: end };
 }
 
 // Real silence and real deadlines: on a machine that is busy with other things one may pass the other.

@@ -2,7 +2,7 @@ import { apiError, fault, reply, spendCapError, text, toolUse } from '@pawl/emul
 import { describe, expect, test } from 'vitest';
 import { type AgentEvent, defineTool } from '../../src/index.ts';
 import { endOf, expectSound, play, stage, story } from './stage.ts';
-import { virtualTime } from './time.ts';
+import { processTime, virtualTime } from './time.ts';
 
 const unmeasured = (events: readonly AgentEvent[]): string[] => story(events).slice(2);
 
@@ -43,10 +43,10 @@ describe('before the first byte the SDK retries, and every wait and retry is tol
   });
 
   test('retry-after: 1 is waited for', async () => {
-    const set = stage({ steps: [apiError(429, { retryAfter: 1 }), reply('Hi.')] });
-    const startedAt = performance.now();
-    const { events } = await play(set.agent);
-    expect(performance.now() - startedAt).toBeGreaterThan(950);
+    using time = processTime();
+    const set = stage({ time, steps: [apiError(429, { retryAfter: 1 }), reply('Hi.')] });
+    const { events } = await time.pass(play(set.agent));
+    expect(time.now()).toBe(1000);
     expect(unmeasured(events)).toEqual([
       'request 1.1',
       'wait: rate-limit 1000',
@@ -59,9 +59,13 @@ describe('before the first byte the SDK retries, and every wait and retry is tol
   });
 
   test('500 without a hint, by the SDK’s own back-off', async () => {
-    const set = stage({ maxRetries: 1, steps: [apiError(500), reply('Hi.')] });
-    const { events } = await play(set.agent);
+    using time = processTime();
+    const set = stage({ time, maxRetries: 1, steps: [apiError(500), reply('Hi.')] });
+    const { events } = await time.pass(play(set.agent));
     expect(unmeasured(events).slice(0, 3)).toEqual(['request 1.1', 'wait: retry 500', 'retry request 2']);
+    // Half a second, less up to a quarter of it.
+    expect(time.now()).toBeGreaterThan(370);
+    expect(time.now()).toBeLessThanOrEqual(500);
     expectSound(set);
   });
 
@@ -108,10 +112,10 @@ describe('what waiting does not mend ends the run at once [retry/capped-wait] [r
       3_600_000,
     ],
   ])('%s', async (_name, answer, retryAfterMs) => {
-    const set = stage({ steps: [answer] });
-    const startedAt = performance.now();
-    const { events, error } = await play(set.agent);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    using time = processTime();
+    const set = stage({ time, steps: [answer] });
+    const { events, error } = await time.pass(play(set.agent));
+    expect(time.now()).toBe(0);
     expect(error?.code).toBe(answer.status === 529 ? 'overloaded' : 'rate-limited');
     expect(error?.retryAfterMs).toEqual(retryAfterMs);
     expect(unmeasured(events)).toEqual(['request 1.1', `reply-lost: ${error?.code}`, 'run-end: failed']);

@@ -80,6 +80,28 @@ export function virtualTime(random: () => number = () => 0): VirtualTime {
   return { seams, now: () => now, sleep, after, pass };
 }
 
+/**
+ * Virtual time for the whole process: what the SDK waits for, and how long it lets a request take, passes in it as well.
+ * There is one global `setTimeout`, so no other test may run at the same time.
+ */
+export function processTime(random?: () => number): VirtualTime & Disposable {
+  const time = virtualTime(random);
+  const { setTimeout, clearTimeout } = globalThis;
+  const set = (fire: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): (() => void) =>
+    time.after(ms, () => fire(...args));
+  const clear = (timer: unknown): void => {
+    if (typeof timer === 'function') timer();
+    else clearTimeout(timer as NodeJS.Timeout | undefined);
+  };
+  Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
+  return {
+    ...time,
+    [Symbol.dispose]() {
+      Object.assign(globalThis, { setTimeout, clearTimeout });
+    },
+  };
+}
+
 function allMicrotasks(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,6 +2,7 @@ import { fault, reply, text, toolUse } from '@pawl/emulator';
 import { expect, test } from 'vitest';
 import { type AgentEvent, defineTool } from '../../src/index.ts';
 import { play, stage } from '../loop/stage.ts';
+import { virtualTime } from '../loop/time.ts';
 
 const look = defineTool({
   name: 'look',
@@ -14,7 +15,9 @@ const look = defineTool({
 const costs = (events: readonly AgentEvent[]) => events.filter((event) => event.type === 'cost');
 
 test('a cost event comes right after every reply, and adds up to the cost of the run', async () => {
+  const time = virtualTime();
   const { agent } = stage({
+    time,
     tools: [look],
     steps: [
       reply([toolUse('look')], {
@@ -29,7 +32,7 @@ test('a cost event comes right after every reply, and adds up to the cost of the
       reply('Done.', { usage: { input_tokens: 5, output_tokens: 6, cache_read_input_tokens: 300 } }),
     ],
   });
-  const { events, result } = await play(agent);
+  const { events, result } = await time.pass(play(agent));
   const order = events.flatMap(({ type }) =>
     /^(reply|reply-lost|cost|tool-start)$/.test(type) ? [type] : [],
   );

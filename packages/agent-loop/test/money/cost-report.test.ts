@@ -2,6 +2,7 @@ import { fault, reply, text, toolUse } from '@pawl/emulator';
 import { expect, expectTypeOf, test } from 'vitest';
 import { costReport, defineTool, type RunError, type RunResult, type Session } from '../../src/index.ts';
 import { play, stage } from '../loop/stage.ts';
+import { virtualTime } from '../loop/time.ts';
 
 const look = defineTool({
   name: 'look',
@@ -20,7 +21,9 @@ const written = {
 const read = { input_tokens: 5, output_tokens: 6, cache_read_input_tokens: 300 };
 
 test('a report has a row for every model call, with a running total, and a line on the cache', async () => {
+  const time = virtualTime();
   const { agent } = stage({
+    time,
     name: 'scout',
     tools: [look],
     steps: [
@@ -32,7 +35,7 @@ test('a report has a row for every model call, with a running total, and a line 
       reply('Done.', { usage: read }),
     ],
   });
-  const { result } = await play(agent);
+  const { result } = await time.pass(play(agent));
   if (!result) throw new Error('The run failed.');
   const of = { agent: 'scout', model: 'claude-sonnet-5-5' };
   // 10 x 2 + 20 x 10 + 300 x 2.50; then 5 x 2 + 6 x 10 + 300 x 0.10 USD per million.

@@ -5,6 +5,7 @@ import { fromUsd, toUsd } from '../../src/money/amount.ts';
 import { defineTool, type Step } from '../../src/index.ts';
 import { costOf } from '../../src/money/ledger.ts';
 import { play, stage } from '../loop/stage.ts';
+import { virtualTime } from '../loop/time.ts';
 
 const tool = (name: string) =>
   defineTool({ name, description: 'Looks.', effect: 'read', input: { type: 'object' }, run: () => name });
@@ -37,13 +38,15 @@ describe('the bill of a run', () => {
   });
 
   it('counts a lost reply as an estimate, apart from the exact sum', async () => {
+    const time = virtualTime();
     const { agent, emulator } = stage({
+      time,
       steps: [
         reply(text('Cut off here, after some words.'), { fault: fault.earlyEnd({ afterEvents: 5 }) }),
         reply('Whole.'),
       ],
     });
-    const { result } = await play(agent);
+    const { result } = await time.pass(play(agent));
     const { cost, steps } = result ?? {};
     expect(steps?.map(({ lost, usd }) => [lost, usd])).toEqual([
       [true, 0],
@@ -55,8 +58,9 @@ describe('the bill of a run', () => {
   });
 
   it('takes the worst case where nothing came back at all, and nothing where the API answered with an error', async () => {
-    const lost = stage({ steps: [reply('x', { fault: fault.connectionReset() })], maxRetries: 0 });
-    const { error, events } = await play(lost.agent);
+    const time = virtualTime();
+    const lost = stage({ time, steps: [reply('x', { fault: fault.connectionReset() })], maxRetries: 0 });
+    const { error, events } = await time.pass(play(lost.agent));
     const loss = events.find((event) => event.type === 'reply-lost');
     const bytes = lost.emulator.requests[0]?.bodyText.length ?? 0;
     expect(loss?.worst).toEqual({ input_tokens: bytes, output_tokens: 32_000 });
