@@ -11,27 +11,37 @@ import {
   toolUse,
 } from '@pawl/emulator';
 import { describe, expect, test } from 'vitest';
-import { type AgentEvent, createAgent, defineTool, type RunOptions } from '../../src/index.ts';
+import { type Agent, type AgentEvent, createAgent, defineTool, type RunOptions } from '../../src/index.ts';
 import { httpFetch } from '../../src/node/index.ts';
-import { clientOf, conversations, expectSound, play, type Played, stage, story } from './stage.ts';
-import { virtualTime } from './time.ts';
+import {
+  clientOf,
+  conversations,
+  expectSound,
+  play,
+  type Played,
+  type Stage,
+  stage,
+  type StageOptions,
+  story,
+} from './stage.ts';
+import { type VirtualTime, virtualTime } from './time.ts';
 
 /** A text that takes longer to arrive than any stop here. */
 const LONG = 'Once upon a time there was a queen. '.repeat(30);
 /** The longest a stop may take, in milliseconds. */
 const PROMPT_MS = 100;
-/** The promise is kept in real time, by the loop: a machine that is busy with other things may be late for it. */
+/** Over HTTP the promise is kept in real time: a machine that is busy with other things may be late for it. */
 const ON_TIME = { retry: 3 };
 
 /** A tool that takes so long, whatever happens to its signal. */
-const stubborn = (name: string, ms: number) =>
+const stubborn = ({ sleep }: VirtualTime, name: string, ms: number) =>
   defineTool({
     name,
     description: 'Waits.',
     effect: 'once',
     input: { type: 'object' },
     async run() {
-      await new Promise((resolve) => setTimeout(resolve, ms).unref());
+      await sleep(ms);
       return `${name} is done`;
     },
   });
@@ -49,13 +59,13 @@ const ways = {
   'stop()': (ms: number) => ({
     reason: 'enough',
     outcome: 'stopped',
-    play: (set: ReturnType<typeof stage>) => playAndStop(set, ms, (stop) => stop('enough')),
+    play: (set: Stopping) => playAndStop(set, ms, (stop) => stop('enough')),
     options: {},
   }),
   'an aborted signal': (ms: number) => ({
     reason: 'enough',
     outcome: 'stopped',
-    play: (set: ReturnType<typeof stage>) => {
+    play: (set: Stopping) => {
       const controller = new AbortController();
       return playAndStop(set, ms, () => controller.abort(new Error('enough')), { signal: controller.signal });
     },
@@ -64,7 +74,7 @@ const ways = {
   'limits.timeMs': (ms: number) => ({
     reason: `limits.timeMs (${ms}) is over`,
     outcome: 'time-limit',
-    play: (set: ReturnType<typeof stage>) => playAndStop(set, ms, () => {}),
+    play: (set: Stopping) => playAndStop(set, ms, () => {}),
     options: { limits: { timeMs: ms } },
   }),
 } as const;
@@ -74,33 +84,42 @@ interface Stopped extends Played {
   readonly tookMs: number;
 }
 
+/** An agent, and the time that passes for it. */
+interface Stopping {
+  readonly agent: Agent;
+  readonly time: VirtualTime;
+}
+
 async function playAndStop(
-  { agent }: Pick<ReturnType<typeof stage>, 'agent'>,
+  { agent, time }: Stopping,
   ms: number,
   halt: (stop: (reason?: string) => void) => void,
   options: RunOptions = {},
 ): Promise<Stopped> {
-  const startedAt = performance.now();
   const stream = agent.stream('Go.', options);
-  let stoppedAt = startedAt + ms;
-  const timer = setTimeout(() => {
-    stoppedAt = performance.now();
-    halt((reason) => stream.stop(reason));
-  }, ms);
+  const cancel = time.after(ms, () => halt((reason) => stream.stop(reason)));
   const events: AgentEvent[] = [];
-  for await (const event of stream) events.push(event);
-  const result = await stream.result;
-  clearTimeout(timer);
-  const tookMs = performance.now() - stoppedAt;
-  return { events, result, error: undefined, messages: result.messages, tookMs };
+  const reading = async () => {
+    for await (const event of stream) events.push(event);
+    return stream.result;
+  };
+  const result = await time.pass(reading());
+  cancel();
+  return { events, result, error: undefined, messages: result.messages, tookMs: time.now() - ms };
 }
 
-describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
+/** A stage in virtual time. */
+function timed(options: (time: VirtualTime) => StageOptions): Stage & { readonly time: VirtualTime } {
+  const time = virtualTime();
+  return { ...stage({ time, ...options(time) }), time };
+}
+
+describe.each(Object.entries(ways))('%s', (_name, way) => {
   test('among three tools keeps what is finished, answers what is not, and the run can be continued', async () => {
     const { play: playIt, options, outcome, reason } = way(400);
-    const set = stage({
+    const set = timed((time) => ({
       ...options,
-      tools: [stubborn('quick', 50), stubborn('brisk', 100), stubborn('endless', 3000)],
+      tools: [stubborn(time, 'quick', 50), stubborn(time, 'brisk', 100), stubborn(time, 'endless', 3000)],
       steps: [
         reply([
           text('All three.'),
@@ -110,7 +129,7 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
         ]),
         reply('I see.'),
       ],
-    });
+    }));
     const stopped = await playIt(set);
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     expect(stopped.result).toMatchObject({ outcome, reason, text: 'All three.', turns: 1 });
@@ -132,17 +151,17 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
       ],
     });
     expect(stopped.result?.usage.output_tokens).toBe(set.emulator.bill.outputTokens);
-    const next = await set.agent.run('What happened?', { messages: stopped.messages });
+    const next = await set.time.pass(set.agent.run('What happened?', { messages: stopped.messages }));
     expect(next.text).toBe('I see.');
     expectSound(set);
   });
 
   test('while a reply streams keeps its text and what the server reported, and drops the turn', async () => {
     const { play: playIt, options, outcome, reason } = way(300);
-    const set = stage({
+    const set = timed(() => ({
       ...options,
       steps: [reply(LONG, { chunk: { size: 5, delayMs: 10 } }), reply('Yes.')],
-    });
+    }));
     const stopped = await playIt(set);
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     const lost = stopped.events.find((event) => event.type === 'reply-lost');
@@ -154,13 +173,13 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
     expect(stopped.messages).toEqual([{ role: 'user', content: 'Go.' }]);
     // The connection is given up, so that the server stops too.
     await expect.poll(() => set.emulator.requests[0]?.ended).toBe('aborted');
-    await set.agent.run('Well?', { messages: stopped.messages });
+    await set.time.pass(set.agent.run('Well?', { messages: stopped.messages }));
     expectSound(set);
   });
 
   test('before the first byte', async () => {
     const { play: playIt, options, outcome } = way(30);
-    const set = stage({ ...options, steps: [reply('Late.', { delayMs: 5000 })] });
+    const set = timed(() => ({ ...options, steps: [reply('Late.', { delayMs: 5000 })] }));
     const stopped = await playIt(set);
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     expect(story(stopped.events)).toEqual([
@@ -176,7 +195,7 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
 
   test('while the SDK waits to send a request again', async () => {
     const { play: playIt, options, outcome } = way(30);
-    const set = stage({ ...options, steps: [apiError(429, { retryAfter: 5 })] });
+    const set = timed(() => ({ ...options, steps: [apiError(429, { retryAfter: 5 })] }));
     const stopped = await playIt(set);
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     expect(story(stopped.events).slice(2)).toEqual([
@@ -190,11 +209,10 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
 
   test('while the loop waits to try a turn again', async () => {
     const { play: playIt, options, outcome } = way(60);
-    const set = stage({
+    const set = timed(() => ({
       ...options,
-      seams: { random: () => 0 },
       steps: [reply('Half', { fault: fault.cut() })],
-    });
+    }));
     const stopped = await playIt(set);
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     expect(story(stopped.events).slice(-3)).toEqual([
@@ -216,12 +234,12 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
       approve: true,
       run: (input) => void runs.push(input),
     });
-    const set = stage({
+    const set = timed(() => ({
       ...options,
       tools: [risky],
       approve: () => new Promise<boolean>(() => {}),
       steps: [reply(toolUse('risky', {}, { id: 'toolu_1' })), reply('Fine.')],
-    });
+    }));
     const stopped = await playIt(set);
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     expect(story(stopped.events).slice(-3)).toEqual([
@@ -230,7 +248,7 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
       `run-end: ${outcome}`,
     ]);
     expect(runs).toEqual([]);
-    await set.agent.run('Never mind.', { messages: stopped.messages });
+    await set.time.pass(set.agent.run('Never mind.', { messages: stopped.messages }));
     expectSound(set);
   });
 
@@ -238,25 +256,26 @@ describe.each(Object.entries(ways))('%s', ON_TIME, (_name, way) => {
     'while the %s hook hangs',
     async (hook) => {
       const { play: playIt, options, outcome } = way(40);
-      const set = stage({
+      const set = timed((time) => ({
         ...options,
-        tools: [stubborn('quick', 1)],
+        tools: [stubborn(time, 'quick', 1)],
         hooks: { [hook]: () => new Promise(() => {}) },
         steps: hook === 'beforeRequest' ? [] : [reply(toolUse('quick', {}))],
-      });
+      }));
       const stopped = await playIt(set);
       expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
       expect(stopped.result?.outcome).toBe(outcome);
-      const next = stage({ steps: [reply('Fine.')], tools: [stubborn('quick', 1)] });
-      await next.agent.run('Go on.', { messages: stopped.messages });
+      const next = timed((time) => ({ steps: [reply('Fine.')], tools: [stubborn(time, 'quick', 1)] }));
+      await next.time.pass(next.agent.run('Go on.', { messages: stopped.messages }));
       expectSound(next);
       expectSound(set);
     },
   );
 });
 
-describe('a stop', ON_TIME, () => {
+describe('a stop', () => {
   test('leaves tools in the queue unstarted, and waits a moment for those that heed their signal', async () => {
+    const time = virtualTime();
     const heeding = defineTool({
       name: 'heeding',
       description: 'Waits, but listens.',
@@ -264,15 +283,16 @@ describe('a stop', ON_TIME, () => {
       input: { type: 'object' },
       run: (_input, { signal }) =>
         new Promise<string>((resolve) => {
-          signal.addEventListener('abort', () => setTimeout(() => resolve('half of it'), 5));
+          signal.addEventListener('abort', () => time.after(5, () => resolve('half of it')));
         }),
     });
     const set = stage({
-      tools: [heeding, stubborn('next', 1)],
+      time,
+      tools: [heeding, stubborn(time, 'next', 1)],
       limits: { concurrency: 1 },
       steps: [reply([toolUse('heeding', {}, { id: 'toolu_1' }), toolUse('next', {}, { id: 'toolu_2' })])],
     });
-    const stopped = await playAndStop(set, 40, (stop) => stop());
+    const stopped = await playAndStop({ ...set, time }, 40, (stop) => stop());
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     expect(stopped.result?.reason).toBe('stop() was called');
     expect(story(stopped.events).slice(-4)).toEqual([
@@ -326,10 +346,10 @@ describe('a stop', ON_TIME, () => {
       input: { type: 'object' },
       run: () => new Promise<string>(() => {}),
     });
-    const set = stage({
+    const set = timed(() => ({
       tools: [reading],
       steps: [reply([toolUse('reading', {}), text('x'.repeat(100))], { chunk: { size: 1, delayMs: 5 } })],
-    });
+    }));
     const stopped = await playAndStop(set, 60, (stop) => stop());
     expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
     expect(story(stopped.events).slice(-3)).toEqual([
@@ -342,17 +362,17 @@ describe('a stop', ON_TIME, () => {
   });
 
   test('twice is a stop once, with the first reason; after the end it changes nothing', async () => {
-    const set = stage({
-      tools: [stubborn('endless', 3000)],
+    const set = timed((time) => ({
+      tools: [stubborn(time, 'endless', 3000)],
       steps: [reply(toolUse('endless', {})), reply('Hi.')],
-    });
+    }));
     const stopped = await playAndStop(set, 30, (stop) => {
       stop('first');
       stop('second');
     });
     expect(stopped.result).toMatchObject({ outcome: 'stopped', reason: 'first' });
     const stream = set.agent.stream('Again.');
-    const before = await stream.result;
+    const before = await set.time.pass(stream.result);
     stream.stop();
     await stream[Symbol.asyncDispose]();
     expect(await stream.result).toBe(before);
@@ -386,16 +406,18 @@ describe('a stop', ON_TIME, () => {
   });
 
   test('by leaving the scope of the stream', async () => {
-    const set = stage({ tools: [stubborn('endless', 3000)], steps: [reply(toolUse('endless', {}))] });
+    const set = timed((time) => ({
+      tools: [stubborn(time, 'endless', 3000)],
+      steps: [reply(toolUse('endless', {}))],
+    }));
     let left: Promise<unknown> | undefined;
     const run = async (): Promise<void> => {
       await using stream = set.agent.stream('Go.');
       left = stream.result;
-      await new Promise((resolve) => setTimeout(resolve, 40));
+      await set.time.sleep(40);
     };
-    const startedAt = performance.now();
-    await run();
-    expect(performance.now() - startedAt).toBeLessThan(40 + PROMPT_MS);
+    await set.time.pass(run());
+    expect(set.time.now()).toBeLessThan(40 + PROMPT_MS);
     expect(await left).toMatchObject({ outcome: 'stopped', reason: 'the stream was disposed of' });
     expectSound(set);
   });
@@ -403,28 +425,35 @@ describe('a stop', ON_TIME, () => {
   test.each([
     ['the global fetch', undefined],
     ['httpFetch', httpFetch],
-  ])('closes the connection over HTTP, by %s', async (_name, fetch) => {
+  ])('closes the connection over HTTP, by %s', ON_TIME, async (_name, fetch) => {
     const slow = reply(LONG, { chunk: { size: 5, delayMs: 10 } });
     await using server = await startEmulator({ respond: script([slow]) });
     const set = stage({ client: clientOf(server.url, fetch && { fetch }) });
-    const stopped = await playAndStop(set, 300, (stop) => stop());
-    expect(stopped.tookMs).toBeLessThan(PROMPT_MS);
-    expect(stopped.result?.text).toMatch(/^Once/);
+    const stream = set.agent.stream('Go.');
+    let stoppedAt = Infinity;
+    for await (const event of stream) {
+      if (event.type !== 'text-delta' || stoppedAt < Infinity) continue;
+      stoppedAt = performance.now();
+      stream.stop();
+    }
+    const { text: told } = await stream.result;
+    expect(performance.now() - stoppedAt).toBeLessThan(PROMPT_MS);
+    expect(told).toMatch(/^Once/);
     await expect.poll(() => server.emulator.requests[0]?.ended).toBe('aborted');
     expectSound(server);
   });
 
   test('under way keeps finished thinking turns exactly as they were', async () => {
-    const set = stage({
-      tools: [stubborn('quick', 1), stubborn('endless', 3000)],
+    const set = timed((time) => ({
+      tools: [stubborn(time, 'quick', 1), stubborn(time, 'endless', 3000)],
       steps: [
         reply([thinking('First.'), toolUse('quick', {})]),
         reply([thinking('Then.'), toolUse('endless', {})]),
         reply([thinking('Now.'), text('Fine.')]),
       ],
-    });
+    }));
     const stopped = await playAndStop(set, 60, (stop) => stop());
-    await set.agent.run('Go on.', { messages: stopped.messages });
+    await set.time.pass(set.agent.run('Go on.', { messages: stopped.messages }));
     expect(conversations(set.emulator)).toHaveLength(3);
     expectSound(set);
   });
