@@ -1,8 +1,10 @@
 import { apiError, fault, reply, serverToolUse, text, thinking, toolUse } from '@pawl/emulator';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type AgentEvent, ConfigError, defineTool, drain, RunError } from '../../src/index.ts';
+import { type AgentEvent, ConfigError, defineTool, drain, RunError, type Seams } from '../../src/index.ts';
+import { systemSeams } from '../../src/seams.ts';
 import { openSessions } from '../../src/session/open-session.ts';
+import { virtualTime } from '../loop/time.ts';
 import { answered, failed, gate } from '../support/agent-under-test.ts';
 import { expectBilled, expectSound, lastOf, noting, stores, types, world } from './world.ts';
 
@@ -344,9 +346,17 @@ describe.each(stores)('a session, %s', (_, make) => {
       input: z.object({ what: z.string() }),
       run: () => go.promise.then(() => 'ok'),
     });
+    // The deadline is there when the test says so.
+    const deadlines = new Set<() => void>();
+    const timer: Seams['timer'] = (ms, fire) => {
+      if (ms !== 1000) return systemSeams.timer(ms, fire);
+      deadlines.add(fire);
+      return () => void deadlines.delete(fire);
+    };
     const w = world({
       ...here,
       tools: [tool, quick],
+      seams: { timer },
       world: {
         respond: ({ body }) => {
           const last = JSON.stringify(body.messages.at(-1));
@@ -363,6 +373,8 @@ describe.each(stores)('a session, %s', (_, make) => {
     const drained = drain({ deadlineMs: 1000 });
     await expect(fast.run('More.')).rejects.toThrow(/closed/);
     go.resolve();
+    await runs[1];
+    for (const fire of deadlines) fire();
     expect(await drained).toEqual({
       rested: ['fast', 'idle'],
       parked: ['slow'],
@@ -411,16 +423,17 @@ describe.each(stores)('a session, %s', (_, make) => {
         };
       },
     };
-    const session = await w.open({}, { store, id: 'hung' });
+    const time = virtualTime();
+    const session = await w.open({ seams: time.seams }, { store, id: 'hung' });
     void session.run('Go.');
     await begun;
     answers = false;
-    const began = performance.now();
-    expect(await drain({ deadlineMs: 50 })).toEqual({
+    expect(await time.pass(drain({ deadlineMs: 50 }))).toEqual({
       rested: [],
       parked: [],
       stuck: ['hung'],
     });
-    expect(performance.now() - began).toBeLessThan(3000);
+    // The deadline, and a second to close.
+    expect(time.now()).toBe(1050);
   });
 });
