@@ -192,8 +192,10 @@ describe('every fault looks the same in memory and over HTTP', () => {
     const emulator = createEmulator({ respond: () => spec });
     await using server = await startEmulator({ respond: () => spec });
     for (const [index, stream] of [true, false].entries()) {
-      const inMemory = await observe((init) => emulator.fetch(api, init), stream, patience);
-      const remote = await observe((init) => fetch(`${server.url}/v1/messages`, init), stream, patience);
+      const [inMemory, remote] = await Promise.all([
+        observe((init) => emulator.fetch(api, init), stream, patience),
+        observe((init) => fetch(`${server.url}/v1/messages`, init), stream, patience),
+      ]);
       const expected = looks[id][index] ?? '';
       if (expected === '') expect(inMemory).toMatch(/^200 text\/event-stream: S\.\[d\]\[d{4000,}\]DE$/);
       else expect(inMemory.replace(/\.{2,}/, '...')).toBe(expected);

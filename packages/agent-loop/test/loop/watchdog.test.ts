@@ -109,7 +109,7 @@ describe('withheld content', () => {
     expectSound(set);
   });
 
-  test.each([
+  test.concurrent.each([
     ['the global fetch', undefined],
     ['httpFetch', httpFetch],
   ])('survives over HTTP, by %s', async (_name, fetch) => {

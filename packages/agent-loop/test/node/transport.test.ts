@@ -54,7 +54,8 @@ async function stream(response: ServerResponse, size: number): Promise<void> {
   response.end();
 }
 
-describe('the SDK over httpFetch', () => {
+// Each has a server of its own, and most wait for something: they wait together.
+describe.concurrent('the SDK over httpFetch', () => {
   test('a JSON reply, with the request as the SDK wrote it', async () => {
     const requests: unknown[] = [];
     await using server = await serve(async (request, response) => {
@@ -154,8 +155,10 @@ describe('the SDK over httpFetch', () => {
     await expect(request).rejects.toBeInstanceOf(Anthropic.BadRequestError);
     expect(requests).toBe(2);
   });
+});
 
-  test('the default client takes its settings from the environment, and this fetch', async () => {
+describe('the default client', () => {
+  test('takes its settings from the environment, and this fetch', async () => {
     await using server = await serve(async (request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ ...message, id: request.headers.authorization }));
