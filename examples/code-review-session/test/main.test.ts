@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { sourceFlags } from '../../../test/support/node-flags.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 it('reviews in three runs, the last of them in another process', { timeout: 60_000 }, async () => {
-  const child = spawn(process.execPath, ['--conditions=@pawl/source', MAIN], {
+  const child = spawn(process.execPath, [...sourceFlags, MAIN], {
     env: { PATH: process.env['PATH'], NO_COLOR: '1' },
   });
   let out = '';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { echo, startEmulator } from '@pawl/emulator';
 import { describe, expect, it } from 'vitest';
+import { sourceFlags } from '../../../test/support/node-flags.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -20,7 +21,7 @@ function runProgram(
   env: Record<string, string> = {},
   interruptAt?: string,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, ['--conditions=@pawl/source', MAIN, ...args], {
+  const child = spawn(process.execPath, [...sourceFlags, MAIN, ...args], {
     env: { PATH: process.env['PATH'], NO_COLOR: '1', ...env },
   });
   let out = '';

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { sourceFlags } from '../../../test/support/node-flags.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 async function run(...names: readonly string[]): Promise<{ code: number | null; out: string }> {
-  const child = spawn(process.execPath, ['--conditions=@pawl/source', MAIN, ...names], {
+  const child = spawn(process.execPath, [...sourceFlags, MAIN, ...names], {
     env: { PATH: process.env['PATH'], NO_COLOR: '1' },
   });
   let out = '';

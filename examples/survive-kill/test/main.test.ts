@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { sourceFlags } from '../../../test/support/node-flags.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -9,7 +10,7 @@ it(
   'shows that a kill in the middle of four tools repeats and loses nothing',
   { timeout: 60_000 },
   async () => {
-    const child = spawn(process.execPath, ['--conditions=@pawl/source', MAIN], {
+    const child = spawn(process.execPath, [...sourceFlags, MAIN], {
       env: { PATH: process.env['PATH'], NO_COLOR: '1' },
     });
     let out = '';

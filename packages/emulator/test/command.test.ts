@@ -8,9 +8,10 @@ import Anthropic from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
 import { startEmulator } from '../src/index.ts';
 import { parseScript } from '../src/script-file.ts';
+import { sourceFlags } from '../../../test/support/node-flags.ts';
 
 const bin = new URL('../src/bin.ts', import.meta.url).pathname;
-const node = [process.execPath, '--conditions=@pawl/source', bin] as const;
+const node = [process.execPath, ...sourceFlags, bin] as const;
 
 /** Runs the command to its end. */
 async function run(

@@ -12,6 +12,7 @@ import { sqliteStore } from '@pawl/stores/sqlite';
 import { describe, expect, test } from 'vitest';
 import { randomFrom } from '../../../packages/stores/test/support/random.ts';
 import { campaign, patienceMs } from '../../support/campaign.ts';
+import { sourceFlags } from '../../support/node-flags.ts';
 
 const program = fileURLToPath(new URL('child.ts', import.meta.url));
 const SESSIONS = 6;
@@ -43,7 +44,7 @@ interface Process {
 
 /** Starts a process and resolves when it is ready to begin. */
 async function start(args: readonly string[]): Promise<Process> {
-  const child = spawn(process.execPath, ['--no-warnings', '--conditions=@pawl/source', program, ...args], {
+  const child = spawn(process.execPath, ['--no-warnings', ...sourceFlags, program, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines: string[] = [];

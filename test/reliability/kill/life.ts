@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Done, Orders } from './protocol.ts';
+import { strippedFlags } from '../../support/node-flags.ts';
 
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 /** A process that neither dies nor ends within this time is stuck. In milliseconds. */
@@ -17,7 +18,12 @@ export type End =
  * built packages.
  */
 export function live(orders: Orders, conditions: readonly string[], killAfterMs?: number): Promise<End> {
-  const args = [...conditions.map((name) => `--conditions=${name}`), CHILD, JSON.stringify(orders)];
+  const args = [
+    ...strippedFlags,
+    ...conditions.map((name) => `--conditions=${name}`),
+    CHILD,
+    JSON.stringify(orders),
+  ];
   const env = { ...process.env, ANTHROPIC_BASE_URL: orders.url, ANTHROPIC_API_KEY: 'offline' };
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let told = '';

@@ -11,6 +11,7 @@ import { sureOf } from '../../../packages/agent-loop/test/orchestrate/script-wor
 import { randomFrom } from '../../../packages/stores/test/support/random.ts';
 import { campaign, patienceMs } from '../../support/campaign.ts';
 import { packageConditions } from '../built.ts';
+import { strippedFlags } from '../../support/node-flags.ts';
 
 const CHILD = fileURLToPath(new URL('script-child.ts', import.meta.url));
 const { conditions, what } = packageConditions();
@@ -19,7 +20,7 @@ const { trials, seed } = campaign({ suite: 1, ci: 4, full: 100 });
 /** Runs the script in a process that is killed once it has kept so many entries. What it said last, where it got there. */
 async function live(url: string, args: readonly string[], killAfter: number): Promise<string | undefined> {
   const env = { ...process.env, ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: 'offline' };
-  const flags = conditions.map((name) => `--conditions=${name}`);
+  const flags = [...strippedFlags, ...conditions.map((name) => `--conditions=${name}`)];
   const child = spawn(process.execPath, [...flags, CHILD, ...args], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

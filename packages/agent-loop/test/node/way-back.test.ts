@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { httpFetch } from '../../src/node/http-fetch.ts';
 import { bodyOf, serve } from './http-server.ts';
+import { strippedFlags } from '../../../../test/support/node-flags.ts';
 
 const GLOBAL = 'undici:request:create';
 const OWN = 'http.client.request.start';
@@ -217,7 +218,7 @@ const source = fileURLToPath(new URL('../../src/node/http-fetch.ts', import.meta
 async function program(code: string, env: Record<string, string>): Promise<string> {
   const script = `import { httpFetch } from ${JSON.stringify(source)};\n${code}`;
   // Before Node 22.18 the sources run only when it is told so.
-  const flags = process.features.typescript ? [] : ['--experimental-strip-types'];
+  const flags = process.features.typescript ? strippedFlags : ['--experimental-strip-types'];
   const args = [...flags, '--input-type=module', '--eval', script];
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...env },

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, loadSession } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
 import { entriesIn, expectSound, inMemory, noting, stores, world } from './world.ts';
+import { sourceFlags } from '../../../../test/support/node-flags.ts';
 
 const steps = [
   reply([thinking('Hm.'), toolUse('look', { what: 'x' }, { id: 'call_1' })]),
@@ -152,7 +153,7 @@ describe('a file', () => {
       await session.close();`;
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--conditions=@pawl/source', '--input-type=module', '-e', program, file],
+      [...sourceFlags, '--input-type=module', '-e', program, file],
       { cwd: join(import.meta.dirname, '../../../..') },
     );
     expect(JSON.parse(stdout)).toEqual({ messages: session.messages, usage: session.usage });

@@ -7,12 +7,13 @@ import { describe, expect, test } from 'vitest';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { randomFrom } from '../support/random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { sourceFlags } from '../../../../test/support/node-flags.ts';
 
 const program = fileURLToPath(new URL('../support/owner-process.ts', import.meta.url));
 
 /** A process that owns the session until it is done, fenced or killed. */
 function startOwner(folder: string, label: string, count: number, begin = 'at-once') {
-  const args = ['--conditions=@pawl/source', program, folder, label, String(count), begin];
+  const args = [...sourceFlags, program, folder, label, String(count), begin];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines: { readonly text: string; readonly at: number }[] = [];
   let rest = '';

@@ -1,16 +1,17 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { JournalError } from '@pawl/agent-loop/store';
 import type { Journal } from '@pawl/agent-loop/store';
 import { budgetStoreConformance, sampleEntries, storeConformance } from '@pawl/agent-loop/testkit';
 import { sqliteStore } from '@pawl/stores/sqlite';
 import type { SqliteStore } from '@pawl/stores/sqlite';
 import { describe, expect, test } from 'vitest';
-import { patienceMs } from '../../../../test/support/campaign.ts';
+import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
+import { sourceFlags } from '../../../../test/support/node-flags.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('SQLite store', () => {
@@ -87,10 +88,19 @@ describe('SQLite store', () => {
   test('two processes may open a new one at the same moment', { timeout: patienceMs }, async () => {
     await using folder = await temporaryFolder();
     const program = fileURLToPath(new URL('../support/first-process.ts', import.meta.url));
-    const begin = String(Date.now() + 1000);
-    const args = ['--no-warnings', '--conditions=@pawl/source', program, folder.path, begin, '100'];
-    const processes = [1, 2].map(() => promisify(execFile)(process.execPath, args));
-    for (const { stdout } of await Promise.all(processes)) expect(stdout).toBe('opened 100\n');
+    const { trials } = campaign({ suite: 40, ci: 100, full: 1000 });
+    const openers = [1, 2].map(() =>
+      fork(program, [folder.path, String(trials)], { execArgv: ['--no-warnings', ...sourceFlags] }),
+    );
+    // Or its exit code.
+    const wordOf = async (opener: ChildProcess): Promise<unknown> =>
+      (await Promise.race([once(opener, 'message'), once(opener, 'exit')]))[0];
+    const said = (): Promise<unknown[]> => Promise.all(openers.map(wordOf));
+    expect(await said()).toEqual(['ready', 'ready']);
+    const opened = said();
+    const begin = Date.now() + 50;
+    for (const opener of openers) opener.send(begin);
+    expect(await opened).toEqual([`opened ${trials}`, `opened ${trials}`]);
   });
 
   test('an owner whose session was deleted is told so', async () => {
