@@ -210,6 +210,7 @@ describe('over crashes', () => {
           crashes += 1;
           expect(emulator.bill.usd).toBeLessThanOrEqual(usd);
         }
+        opened.close();
         expect(emulator.refusals).toEqual([]);
         const { usd: spent, lostUsd, reservedUsd } = await createBudget({ usd, store: kept }).state();
         expect(emulator.bill.usd).toBeLessThanOrEqual(spent + lostUsd + 1e-9);

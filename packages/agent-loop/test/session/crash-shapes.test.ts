@@ -40,7 +40,9 @@ async function crashAndFinish(world: World, crashes: readonly Crash[]): Promise<
     const session = await Promise.race([life.died, world.boot({ life, crash })]);
     if (!session) continue;
     const ended = finish(session, world).then(() => 'ended' as const);
-    if ((await Promise.race([life.died.then(() => 'died' as const), ended])) === 'ended') break;
+    if ((await Promise.race([life.died.then(() => 'died' as const), ended])) === 'died') continue;
+    await session.close();
+    break;
   }
   const session = await world.boot();
   if (!isWhole(await world.entries())) await finish(session, world);

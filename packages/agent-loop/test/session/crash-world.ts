@@ -20,6 +20,7 @@ import {
   openSession,
   type Session,
 } from '../../src/index.ts';
+import { openSessions } from '../../src/session/open-session.ts';
 import { memoryStore } from '../../src/store.ts';
 import { checkpointingStore } from './checkpointing-store.ts';
 
@@ -51,6 +52,8 @@ export class Life {
   die(): void {
     this.dead = true;
     this.#die();
+    // What it had open is gone with it: here, where many processes are one, it would be kept for a drain that never comes.
+    openSessions.clear();
   }
 
   /** A step of this process: never comes back once it is dead. */

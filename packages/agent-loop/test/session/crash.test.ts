@@ -22,7 +22,7 @@ async function crashAndResume(world: World, crashes: readonly Crash[], reconcile
       (error: unknown) => error,
     );
     const first = await Promise.race([life.died.then(() => 'died' as const), ended]);
-    if (first !== 'died') return;
+    if (first !== 'died') return session.close();
   }
   const session = await world.boot({ reconcile });
   if (session.messages.length === 0) await session.run('Go.');
