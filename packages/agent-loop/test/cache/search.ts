@@ -33,8 +33,11 @@ interface Path {
  */
 export function bestPrompts(requests: Emulator['requests'], rates: SearchRates, width: number): number {
   const asked = askedOf(requests);
-  const cheapest = ({ state }: Path, next: Asked | undefined): number =>
-    next ? Math.min(...next.choices.map((markers) => priced(state, next, markers, rates).cost)) : 0;
+  const last = asked.pop();
+  if (!last) return 0;
+  /** What a path will have cost after the next request, at least. */
+  const ahead = ({ cost, state }: Path, next: Asked): number =>
+    cost + Math.min(...next.choices.map((markers) => priced(state, next, markers, rates).cost));
   let paths: Path[] = [{ cost: 0, state: new Map() }];
   for (const [index, request] of asked.entries()) {
     const found = new Map<string, Path>();
@@ -46,14 +49,15 @@ export function bestPrompts(requests: Emulator['requests'], rates: SearchRates, 
         if (!known || known.cost > path.cost + cost) found.set(key, { cost: path.cost + cost, state });
       }
     }
-    const next = asked[index + 1];
-    const ranked = [...found.values()].map((path) => ({ path, rank: path.cost + cheapest(path, next) }));
-    paths = ranked
+    paths = [...found.values()];
+    if (paths.length <= width) continue;
+    paths = paths
+      .map((path) => ({ path, rank: ahead(path, asked[index + 1] ?? last) }))
       .toSorted((one, other) => one.rank - other.rank)
       .slice(0, width)
       .map(({ path }) => path);
   }
-  return Math.min(...paths.map(({ cost }) => cost));
+  return paths.reduce((least, path) => Math.min(least, ahead(path, last)), Infinity);
 }
 
 function priced(
