@@ -37,11 +37,11 @@ function stripped(source) {
 
 /** Without the warning that this is an experiment of Node: tests look at what programs print. */
 function quietly(work) {
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
+  const warning = Object.getOwnPropertyDescriptor(process, 'emitWarning');
+  Object.defineProperty(process, 'emitWarning', { ...warning, value: () => {} });
   try {
     return work();
   } finally {
-    process.emitWarning = emitWarning;
+    Object.defineProperty(process, 'emitWarning', warning);
   }
 }
