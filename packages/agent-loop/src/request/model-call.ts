@@ -135,7 +135,7 @@ class ModelCall {
     this.#cancelTimer();
     this.#cancelTimer = this.#run.seams.timer(LINGER_MS, () => {
       this.#complete();
-      this.#connection.abort();
+      giveUp(this.#connection);
     });
   }
 
@@ -192,7 +192,7 @@ class ModelCall {
   #lose(lost: LostReply): void {
     if (this.#over) return;
     this.#end();
-    this.#connection.abort();
+    giveUp(this.#connection);
     const { text, usage = null, model = this.#request.params.model } = this.#builder.partial;
     const durationMs = this.#run.seams.monotonic() - this.#startedAt;
     const firstTokenMs = this.#firstTokenMs || null;
@@ -215,4 +215,13 @@ class ModelCall {
     this.#cancelTimer();
     this.#detach();
   }
+}
+
+/**
+ * Aborts from a stack of its own. The reason of an abort remembers the objects whose methods were being called, the SDK
+ * remembers the reason for as long as there is the body, and the body of a broken stream then stays for ever: with it
+ * would stay all of the run.
+ */
+function giveUp(connection: AbortController): void {
+  queueMicrotask(() => connection.abort());
 }

@@ -3,11 +3,10 @@ import type http from 'node:http';
 import net from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { connectionOptions, httpAgent, httpsAgent, wasStale } from '../../src/node/connections.ts';
 import { httpFetch } from '../../src/node/http-fetch.ts';
+import { collect } from '../support/collect.ts';
 import { bodyOf, serve } from './http-server.ts';
 
 const post = (origin: string, body = 'x', signal?: AbortSignal) =>
@@ -195,8 +194,6 @@ describe('nothing is left behind', () => {
   });
 
   test('a reply that nobody holds any more is cancelled', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     await using server = await serve((_, response) => void response.write('x'));
     const { signal } = new AbortController();
     const drop = async (touch: (reply: Response) => unknown) =>
@@ -216,8 +213,6 @@ describe('nothing is left behind', () => {
   });
 
   test('a reply in use is not cancelled by a collection', async () => {
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     await using server = await serve((_, response) => {
       response.write('a');
       setTimeout(() => response.end('b'), 120);
