@@ -30,7 +30,7 @@ function randomFrom(seed: number): () => number {
 }
 
 /** Waits a hundredth of the time. */
-const seams: Partial<Seams> = { timer: (ms, fire) => systemSeams.timer(ms / 100, fire) };
+const hurried: Seams['timer'] = (ms, fire) => systemSeams.timer(ms / 100, fire);
 
 /**
  * A server at its worst: replies are as long as they may be, streams are cut, connections are reset, and errors come in
@@ -66,7 +66,7 @@ const look = defineTool({
 const MODELS = ['claude-sonnet-5-5', 'claude-opus-5-5', 'claude-haiku-5-5'] as const;
 
 /** Agents of three models that cache for an hour, which is dearest. */
-function agentsWith(emulator: Emulator, budget: Budget): readonly Agent[] {
+function agentsWith(emulator: Emulator, budget: Budget, timer = hurried): readonly Agent[] {
   return MODELS.map((model, index) =>
     createAgent({
       name: `agent-${index}`,
@@ -77,7 +77,7 @@ function agentsWith(emulator: Emulator, budget: Budget): readonly Agent[] {
       maxTokens: 3000,
       cache: '1h',
       budget,
-      seams,
+      seams: { timer },
     }),
   );
 }
@@ -190,7 +190,7 @@ describe('over crashes', () => {
           const life = new Life();
           const store = mortalStore(kept, life, crash);
           const budget = createBudget({ usd, store: mortalBudgets(kept, life) });
-          const agents = agentsWith(emulator, budget);
+          const agents = agentsWith(emulator, budget, life.timer(hurried));
           const work = Promise.allSettled(
             Array.from({ length: SESSIONS }, async (_, index) => {
               const session = await opened.open({
@@ -242,7 +242,7 @@ describe('over crashes', () => {
           maxTokens: 3000,
           limits: { usd },
           cache: '1h',
-          seams,
+          seams: { timer: life.timer(hurried) },
         });
         const work = async (): Promise<boolean> => {
           const session = await opened.open({ agent, store: mortalStore(kept, life, crash), id: 's' });

@@ -9,6 +9,7 @@ import {
   createBudget,
   defineTool,
   openSession,
+  type Seams,
   type Session,
   type Tool,
 } from '../../src/index.ts';
@@ -39,14 +40,23 @@ function greedyTree(cut: () => boolean): Emulator {
   });
 }
 
-function tree(emulator: Emulator, usd: number, shared?: Budget, tools: readonly Tool[] = [look]): Agent {
+/** Waits a hundredth of the time. */
+const hurried: Seams['timer'] = (ms, fire) => systemSeams.timer(ms / 100, fire);
+
+interface TreeOptions {
+  readonly shared?: Budget;
+  readonly tools?: readonly Tool[];
+  readonly timer?: Seams['timer'];
+}
+
+function tree(emulator: Emulator, usd: number, options: TreeOptions = {}): Agent {
+  const { shared, tools = [look], timer = hurried } = options;
   const common = {
     model: 'claude-haiku-4-5',
     client: clientOf(emulator.fetch, { maxRetries: 0 }),
     maxTokens: 1200,
     cache: 'off',
-    // Waits a hundredth of the time.
-    seams: { timer: (ms: number, fire: () => void) => systemSeams.timer(ms / 100, fire) },
+    seams: { timer },
   } as const;
   const worker = createAgent({
     ...common,
@@ -87,7 +97,7 @@ describe('a tree of subagents', () => {
     for (let turn = 0; ; turn += 1) {
       // Five replies of 0.005 USD, and no more: were each pause counted again, it would be three times as much.
       await using session = await openSession({
-        agent: tree(emulator, 0.06, undefined, [paint]),
+        agent: tree(emulator, 0.06, { tools: [paint] }),
         store,
         id: 's',
       });
@@ -102,7 +112,7 @@ describe('a tree of subagents', () => {
   test('keeps to the limit of the run at its top, and its worker to the budget it is given', async () => {
     const emulator = greedyTree(() => false);
     const budget = createBudget({ usd: 0.2 });
-    const result = await tree(emulator, 0.1, budget).run('Go.');
+    const result = await tree(emulator, 0.1, { shared: budget }).run('Go.');
     expect(result.outcome).toBe('budget-limit');
     expect(emulator.refusals).toEqual([]);
     expect(emulator.bill.usd).toBeLessThanOrEqual(0.1);
@@ -127,7 +137,8 @@ describe('a tree of subagents', () => {
             : null;
         const work = async (): Promise<boolean> => {
           const store = mortalStore(kept, life, crash);
-          const session = await openSession({ agent: tree(emulator, usd), store, id: 's' });
+          const agent = tree(emulator, usd, { timer: life.timer(hurried) });
+          const session = await openSession({ agent, store, id: 's' });
           sessions.push(session);
           // Cut three times in a row, a run fails: it is over then.
           if (session.pending) await session.resume().catch(() => {});

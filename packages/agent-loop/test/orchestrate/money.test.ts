@@ -44,10 +44,9 @@ describe('the money of a script', () => {
       const life = async (crash: Crash | null): Promise<string[] | null> => {
         const own = new Life();
         const mortal = world({ ...here, store: mortalStore(here.store, own, crash) });
-        const fetch = ((url: string, init?: RequestInit) =>
-          own.step(() => w.emulator.fetch(url, init))) as typeof globalThis.fetch;
-        const session = await mortal.open({ ...dear, client: clientOf(fetch, { maxRetries: 0 }) });
-        const agent = w.agent({ client: clientOf(fetch, { maxRetries: 0 }) });
+        const client = clientOf(own.fetch(w.emulator.fetch), { maxRetries: 0 });
+        const session = await mortal.open({ ...dear, client });
+        const agent = w.agent({ client });
         return Promise.race([
           own.died.then(() => null),
           orchestrate({ session, limits: { usd: 0.05 } }, many(agent, 8)),

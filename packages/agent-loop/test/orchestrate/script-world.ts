@@ -116,12 +116,15 @@ export class ScriptWorld {
   }
 
   #worker(life: Life): Agent {
-    const fetch = ((url: string, init?: RequestInit) =>
-      life.step(() => this.emulator.fetch(url, init))) as typeof globalThis.fetch;
     return createAgent({
       name: 'worker',
       model: 'claude-sonnet-5-5',
-      client: new Anthropic({ apiKey: 'k', baseURL: 'http://emulator', fetch, maxRetries: 0 }),
+      client: new Anthropic({
+        apiKey: 'k',
+        baseURL: 'http://emulator',
+        fetch: life.fetch(this.emulator.fetch),
+        maxRetries: 0,
+      }),
       tools: [
         defineTool({
           name: 'put',

@@ -18,6 +18,7 @@ import {
   type Journal,
   type JournalStore,
   openSession,
+  type Seams,
   type Session,
 } from '../../src/index.ts';
 import { openSessions } from '../../src/session/open-session.ts';
@@ -44,6 +45,7 @@ export class Life {
   dead = false;
   readonly died: Promise<void>;
   #die: () => void = () => {};
+  readonly #timers = new Set<() => void>();
 
   constructor() {
     this.died = new Promise((resolve) => (this.#die = resolve));
@@ -52,6 +54,7 @@ export class Life {
   die(): void {
     this.dead = true;
     this.#die();
+    for (const end of this.#timers) end();
     // What it had open is gone with it: here, where many processes are one, it would be kept for a drain that never comes.
     openSessions.clear();
   }
@@ -62,6 +65,31 @@ export class Life {
     const done = await work();
     if (this.dead) return new Promise<T>(() => {});
     return done;
+  }
+
+  /** A fetch of this process. Its connections break when it dies: what waited for them for ever would keep timers and memory. */
+  fetch(send: typeof globalThis.fetch): typeof globalThis.fetch {
+    return (url, init) => {
+      const broken = this.died.then(() => Promise.reject<Response>(new Error('The process is dead.')));
+      return Promise.race([this.step(() => send(url, init)), broken]);
+    };
+  }
+
+  /** Timers of this process, which end with it. */
+  timer(set: Seams['timer']): Seams['timer'] {
+    return (ms, fire) => {
+      if (this.dead) return () => {};
+      const end = (): void => {
+        cancel();
+        this.#timers.delete(end);
+      };
+      const cancel = set(ms, () => {
+        this.#timers.delete(end);
+        fire();
+      });
+      this.#timers.add(end);
+      return end;
+    };
   }
 }
 
@@ -189,14 +217,17 @@ function mortalAgent(
           return `${name} ${turn}`;
         }),
     });
-  const mortalFetch = ((url: string, init?: RequestInit) =>
-    life.step(() => fetch(url, init))) as typeof fetch;
   return createAgent({
     name: 'crash',
     model: 'claude-sonnet-5-5',
     ...agent,
     tools: [tool('look', 'read'), tool('put', 'idempotent'), tool('send', 'once'), ...(agent.tools ?? [])],
     seams: { timer: quick },
-    client: new Anthropic({ apiKey: 'k', baseURL: 'http://emulator', fetch: mortalFetch, maxRetries: 0 }),
+    client: new Anthropic({
+      apiKey: 'k',
+      baseURL: 'http://emulator',
+      fetch: life.fetch(fetch),
+      maxRetries: 0,
+    }),
   });
 }

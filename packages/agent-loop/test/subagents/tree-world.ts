@@ -52,9 +52,7 @@ export function treeWorld(plan: PlanNode, asks: boolean, usd?: number): TreeWorl
     boot(life, crash) {
       const active = new Set<symbol>();
       timers.set(life, active);
-      const fetch = ((url: string, init?: RequestInit) =>
-        life.step(() => emulator.fetch(url, init))) as typeof emulator.fetch;
-      const client = clientOf(fetch, { maxRetries: 0 });
+      const client = clientOf(life.fetch(emulator.fetch), { maxRetries: 0 });
       const agent = agentAt(0, { client, ledger, life, asks, active, usd });
       return openSession({ agent, store: mortalStore(store, life, crash ?? null), id: TOP });
     },
