@@ -160,7 +160,7 @@ function worldOf({ id, emulator, fetch, seams, pass = (work) => work }: WorldOpt
       return '3';
     },
   });
-  const client = clientOf(fetch, { logLevel: 'off', ...(id === 'header-stall' && { timeout: 150 }) });
+  const client = clientOf(fetch, { logLevel: 'off', ...(id === 'header-stall' && { timeout: 400 }) });
   const agent = createAgent({
     model: 'claude-sonnet-5-5',
     client,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { patienceMs } from '../../../../test/support/campaign.ts';
 import type { Entry, Session } from '../../src/index.ts';
 import { replaySession } from '../../src/testkit/index.ts';
 import { type CrashShape, crashShapes } from './crash-shapes.ts';
@@ -124,7 +125,7 @@ function expectEachAnsweredOnce(entries: readonly Entry[], seen: string): void {
   }
 }
 
-describe.each(crashShapes)('a run that is killed during $name', (shape) => {
+describe.each(crashShapes)('a run that is killed during $name', { timeout: patienceMs }, (shape) => {
   it('at every append, before and after it is kept', async () => {
     const appends = await appendsOf(shape);
     for (let append = 0; append < appends; append += 1) {

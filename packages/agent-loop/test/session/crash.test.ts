@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { patienceMs } from '../../../../test/support/campaign.ts';
 import type { Entry } from '../../src/index.ts';
 import { type Crash, crashWorld, Life, TURNS, type World } from './crash-world.ts';
 
@@ -71,7 +72,7 @@ function expectNothingFinishedRanAgain(entries: readonly Entry[], seen: string):
   }
 }
 
-describe('a run that is killed', () => {
+describe('a run that is killed', { timeout: patienceMs }, () => {
   it.each([false, true])(
     'at every append, before and after it is kept (reconcile: %s)',
     async (reconcile) => {

@@ -168,9 +168,11 @@ describe('scrubbing', () => {
       'a.',
     ];
     for (const unit of nasty) {
-      const began = performance.now();
+      // Of the processor: what else the machine does counts for nothing.
+      const before = process.cpuUsage();
       scrubText(unit.repeat(200_000 / unit.length));
-      expect(performance.now() - began, unit).toBeLessThan(2000);
+      const { user, system } = process.cpuUsage(before);
+      expect((user + system) / 1000, unit).toBeLessThan(2000);
     }
   });
 });
