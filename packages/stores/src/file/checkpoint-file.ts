@@ -12,7 +12,8 @@ import type { Extent } from './segment.ts';
 /** What comes behind the header is compressed by the level that costs least. */
 const LEVEL = 1;
 const VERSION = 1;
-const CRC_DIGITS = 8;
+/** The checksum in hexadecimal digits, and a space. */
+const SUM_BYTES = 9;
 
 /** How much of a segment a checkpoint covers. */
 export interface Cover extends Extent {
@@ -104,19 +105,19 @@ function bytesOf(
     parts: parts.map(({ length }) => length),
   };
   const rest = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...parts]);
-  return Buffer.concat([Buffer.from(`${checksum(rest)} `), rest]);
+  return Buffer.concat([Buffer.from(checksum(rest)), rest]);
 }
 
 function headerIn(bytes: Buffer, lineEnd: number): Header {
-  return JSON.parse(bytes.toString('utf8', CRC_DIGITS + 1, lineEnd)) as Header;
+  return JSON.parse(bytes.toString('utf8', SUM_BYTES, lineEnd)) as Header;
 }
 
 function isWhole(bytes: Buffer): boolean {
-  return bytes.toString('latin1', 0, CRC_DIGITS) === checksum(bytes.subarray(CRC_DIGITS + 1));
+  return bytes.toString('latin1', 0, SUM_BYTES) === checksum(bytes.subarray(SUM_BYTES));
 }
 
 function checksum(bytes: Buffer): string {
-  return crc32(bytes).toString(16).padStart(CRC_DIGITS, '0');
+  return `${crc32(bytes).toString(16)} `.padStart(SUM_BYTES, '0');
 }
 
 function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
