@@ -37,7 +37,7 @@ import { checkServing, servingBetas, servingParams } from './serving.ts';
 import { type Seams, toSeams } from '../seams.ts';
 import type { RunnableTool, Tool } from '../tools/tool.ts';
 import { type ServerTool, sortTools } from '../tools/tool-list.ts';
-import { checkPriced } from '../money/worst-case.ts';
+import { checkPriced } from '../money/dearest-rates.ts';
 import { hasTelemetry } from '../request/trace-span.ts';
 import { checkRequest } from './request-option.ts';
 

@@ -22,7 +22,7 @@ import {
 } from '../children/subagent.ts';
 import type { Tool } from '../tools/tool.ts';
 import { wellFormed } from '../journal/well-formed.ts';
-import { worstUsd } from '../money/worst-case.ts';
+import { worstUsd } from '../money/assessment.ts';
 
 /** What a run starts with: text, or content blocks (text, images, documents, search results). */
 export type RunInput = string | readonly ContentBlockParam[];

@@ -1,4 +1,4 @@
-import type { Candidate, Gate, Permit } from '../loop/admission.ts';
+import { type Candidate, type Gate, PASS, type Permit } from '../loop/admission.ts';
 import type { RequestParams } from '../api.ts';
 import { lifetimeMs } from './cache-log.ts';
 import { ownMarks } from './cache-marks.ts';
@@ -26,8 +26,6 @@ interface Prefix {
 
 /** From a request to the beginning of its reply, before any has begun. */
 const FIRST_LEAD_MS = 2000;
-
-const PASS: Permit = { settle() {}, lose() {}, release() {} };
 
 /** What is known of a client. */
 interface Client {

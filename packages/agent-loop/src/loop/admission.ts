@@ -42,6 +42,9 @@ export interface Permit {
   release(): void;
 }
 
+/** Leave of a gate that wants to hear no more of the request. */
+export const PASS: Permit = { settle() {}, lose() {}, release() {} };
+
 /** A request that may not be sent as it is. */
 export interface Refusal {
   readonly refused: string;
@@ -109,7 +112,7 @@ async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Ref
     for (const gate of run.gates) {
       const answer = gate.admit(run, candidate);
       const admitted = answer instanceof Promise ? await answerOf(run, answer) : answer;
-      if (admitted && !isRefusal(admitted)) granted.push(admitted);
+      if (admitted && admitted !== PASS && !isRefusal(admitted)) granted.push(admitted);
       if (run.halt.reason || !admitted || isRefusal(admitted)) {
         release();
         return run.halt.reason ? null : (admitted ?? null);
@@ -119,6 +122,8 @@ async function askAll(run: RunState, candidate: Candidate): Promise<Permit | Ref
     release();
     throw error;
   }
+  const [only = PASS] = granted;
+  if (granted.length < 2) return only;
   return {
     begun: () => granted.forEach((permit) => permit.begun?.()),
     worst: dearest(granted),

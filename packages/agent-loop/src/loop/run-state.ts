@@ -2,6 +2,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Gate } from './admission.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { RequestParams } from '../api.ts';
+import { type Assessment, Assessor } from '../money/assessment.ts';
 import { CachePlanner } from '../cache/cache-planner.ts';
 import { messageOf, RunError } from '../errors.ts';
 import type { AgentEvent, ApprovalEvent, NewDelta, NewEntry } from '../journal/events.ts';
@@ -77,6 +78,7 @@ export class RunState implements Parent {
   #params: RequestParams;
   #limit: LimitFunction | undefined;
   #caching: CachePlanner;
+  #assessor: Assessor | undefined;
   readonly #recorder: Recorder;
   readonly #sink: RunParts['sink'];
   #deciders: Map<string, (decision: ApprovalEvent) => void> | undefined;
@@ -137,6 +139,12 @@ export class RunState implements Parent {
     return decides ? compactingAt(this.#params, compactAt) : this.#params;
   }
 
+  /** What is known of its requests before they are sent, for those who limit them. */
+  assess(request: ModelRequest): Assessment {
+    this.#assessor ??= new Assessor(this.spec, this.state);
+    return this.#assessor.assess(this.params, request);
+  }
+
   /** Runs leaf work under `limits.concurrency`. Never entered from inside itself. */
   get limit(): LimitFunction {
     return (this.#limit ??= pLimit(this.spec.limits.concurrency));
@@ -146,6 +154,7 @@ export class RunState implements Parent {
   adopt(spec: AgentSpec, params: RequestParams): void {
     this.spec = spec;
     this.#params = params;
+    this.#assessor = undefined;
     this.#caching = new CachePlanner({ spec, params, log: this.state.cache, lasts: this.lasts });
   }
 

@@ -35,6 +35,8 @@ export type Verdict =
   | { readonly kind: 'refused'; readonly room: Ceiling };
 
 export const NOTHING: Spend = { amount: 0n, tokens: 0 };
+const RESERVED: Verdict = { kind: 'reserved' };
+const LATER: Verdict = { kind: 'later' };
 
 /**
  * The arithmetic of a budget: what is spent, what was lost, what is reserved. Their sum never passes a ceiling they were
@@ -84,9 +86,9 @@ export class BudgetBook {
       tokens: ceiling.tokens === null ? null : ceiling.tokens - gone.tokens,
     };
     if (!fits(worst, room)) return { kind: 'refused', room };
-    if (!fits(plus(worst, own), room)) return { kind: 'later' };
+    if (!fits(plus(worst, own), room)) return LATER;
     this.#put(id, worst);
-    return { kind: 'reserved' };
+    return RESERVED;
   }
 
   /** A reservation ends with what was really used. Null: nobody knows what that cost, so all of it counts. */
@@ -152,7 +154,7 @@ export class BudgetBook {
     const reserved = this.#open.get(id);
     if (!reserved) return undefined;
     this.#open.delete(id);
-    this.#reserved = minus(this.#reserved, reserved);
+    this.#reserved = this.#open.size === 0 ? NOTHING : minus(this.#reserved, reserved);
     return reserved;
   }
 
@@ -165,10 +167,14 @@ export class BudgetBook {
 
 /** The sum of two. */
 export function plus(one: Spend, other: Spend): Spend {
+  // Mostly there is one request at a time, and nothing is lost.
+  if (one === NOTHING) return other;
+  if (other === NOTHING) return one;
   return { amount: one.amount + other.amount, tokens: one.tokens + other.tokens };
 }
 
 function minus(one: Spend, other: Spend): Spend {
+  if (other === NOTHING) return one;
   return { amount: one.amount - other.amount, tokens: one.tokens - other.tokens };
 }
 

@@ -1,13 +1,16 @@
 import type { Candidate, Gate, LeftBehind, Permit, Refusal } from '../loop/admission.ts';
 import { type Amount, fromUsd, toUsd } from './amount.ts';
+import type { Message } from '../api.ts';
+import type { Assessment } from './assessment.ts';
 import { type BudgetBook, type Ceiling, plus, type Spend, type Verdict } from './budget-book.ts';
 import type { BudgetKeeper } from './budget-keeper.ts';
 import { countPrompt } from './count-tokens.ts';
 import { SHORTEST_CLOSING, shortestReply } from '../loop/leave.ts';
-import type { Pricing } from './pricing.ts';
+import type { LostReply } from '../request/lost-reply.ts';
+import type { Price, Pricing } from './pricing.ts';
 import { reservationId, type RunSpend, spendOf } from './run-spend.ts';
 import type { RunState } from '../loop/run-state.ts';
-import { assess, type WorstCase, worstAt } from './worst-case.ts';
+import { type WorstCase, worstAt } from './worst-case.ts';
 
 /** What a gate of a budget keeps to. */
 export interface BudgetTerms {
@@ -26,6 +29,21 @@ export interface BudgetTerms {
 /** The answer to a request, and whether asking the server for the size of its prompt could make it another. */
 type Asked = Permit | (Refusal & { readonly countHelps?: boolean });
 
+/** What is reserved for a request. */
+interface Reservation {
+  readonly id: string;
+  readonly reserved: Spend;
+  readonly assessment: Assessment;
+}
+
+/** What was asked for, and when; `ends` counts what had ended by then. */
+interface Asking {
+  readonly assessment: Assessment;
+  readonly worst: WorstCase;
+  readonly at: number;
+  readonly ends: number;
+}
+
 /** What the message that asks for a closing answer may add to a prompt, in tokens. */
 const CLOSING_TOKENS = 512;
 
@@ -34,7 +52,8 @@ const FIRST_DURATION_MS = 5000;
 
 /** A gate that reserves the worst case of every request before it is sent, and settles it after. */
 export class BudgetGate implements Gate {
-  readonly counts = true;
+  readonly name: string;
+  readonly limitsMoney: boolean;
   readonly #terms: BudgetTerms;
   /** Resolves when a reservation of this process ends. */
   #ended: PromiseWithResolvers<void> | undefined;
@@ -45,6 +64,8 @@ export class BudgetGate implements Gate {
 
   constructor(terms: BudgetTerms) {
     this.#terms = terms;
+    this.name = terms.name;
+    this.limitsMoney = terms.ceiling.amount !== null;
   }
 
   admit(run: RunState, candidate: Candidate): Permit | Refusal | Promise<Permit | Refusal> {
@@ -68,7 +89,9 @@ export class BudgetGate implements Gate {
 
   #ask(run: RunState, candidate: Candidate): Asked | Promise<Asked> {
     const { keeper, ceiling, hold, windowOf } = this.#terms;
-    const worst = assess(run, candidate.request).worst(this.#pricing(run));
+    const at = run.seams.now();
+    const assessment = run.assess(candidate.request);
+    const worst = assessment.worst(this.#pricing(run), at);
     const reserved = worstAt(worst, candidate.request.params.max_tokens);
     const ends = this.#ends;
     const id = reservationId(run.runId, candidate.turn, candidate.attempt);
@@ -77,12 +100,12 @@ export class BudgetGate implements Gate {
       worst: reserved,
       ceiling,
       hold: candidate.closing ? 0n : hold,
-      window: windowOf(run.seams.now()),
+      window: windowOf(at),
     });
     const answer = (given: Verdict): Asked =>
       given.kind === 'reserved'
-        ? this.#permit(run, candidate, id, reserved)
-        : this.#refuse(run, candidate, given, { worst, ends });
+        ? new BudgetPermit(this, run, { id, reserved, assessment })
+        : this.#refuse(run, candidate, given, { assessment, worst, at, ends });
     return verdict instanceof Promise ? verdict.then(answer) : answer(verdict);
   }
 
@@ -93,7 +116,7 @@ export class BudgetGate implements Gate {
     answer: Asked,
   ): Permit | Refusal | Promise<Permit | Refusal> {
     if (!('refused' in answer) || !answer.countHelps) return answer;
-    const { countable, glance } = assess(run, candidate.request);
+    const { countable, glance } = run.assess(candidate.request);
     if (!countable) return answer;
     return countPrompt(run, candidate.request).then((tokens) => {
       glance.count(tokens);
@@ -101,41 +124,22 @@ export class BudgetGate implements Gate {
     });
   }
 
-  #permit(run: RunState, { request }: Candidate, id: string, reserved: Spend): Permit {
-    const pricing = this.#pricing(run);
-    const { keeper } = this.#terms;
-    const reservedAt = run.seams.monotonic();
-    const end = (change: (book: BudgetBook) => void): void => {
-      keeper.end(id, change);
-      this.#ends += 1;
-      this.#durationMs += (run.seams.monotonic() - reservedAt - this.#durationMs) / 4;
-      this.#ended?.resolve();
-      this.#ended = undefined;
-    };
-    return {
-      worst: { usd: pricing ? toUsd(reserved.amount) : null, tokens: reserved.tokens },
-      settle: (reply, { amount }) => {
-        assess(run, request).learn(reply);
-        const used = spendOf(reply, pricing ? amount : 0n);
-        if (!used || used.amount > reserved.amount || used.tokens > reserved.tokens)
-          run.logger.warn(
-            { budget: this.#terms.name, reserved, used },
-            'a reply used other than its worst case',
-          );
-        end((book) => book.settle(id, used));
-      },
-      lose: ({ unbilled }) => end((book) => (unbilled ? book.release(id) : book.lose(id))),
-      release: () => end((book) => book.release(id)),
-    };
+  /** Ends a reservation. */
+  end(id: string, heldMs: number, change: (book: BudgetBook) => void): void {
+    this.#terms.keeper.end(id, change);
+    this.#ends += 1;
+    this.#durationMs += (heldMs - this.#durationMs) / 4;
+    this.#ended?.resolve();
+    this.#ended = undefined;
   }
 
   #refuse(
     run: RunState,
-    { request, closing: isClosing = false }: Candidate,
+    { closing: isClosing = false }: Candidate,
     verdict: Exclude<Verdict, { kind: 'reserved' }>,
-    { worst, ends }: { readonly worst: WorstCase; readonly ends: number },
+    { assessment, worst, at, ends }: Asking,
   ): Exclude<Asked, Permit> {
-    const { name } = this.#terms;
+    const { name } = this;
     if (verdict.kind !== 'refused') {
       // One that ended while the store was asked is not waited for: it may have been the last.
       if (ends !== this.#ends) return { refused: `${name} was reserved by others`, later: Promise.resolve() };
@@ -145,7 +149,7 @@ export class BudgetGate implements Gate {
     }
     const { room } = verdict;
     const hold = isClosing ? 0n : this.#terms.hold;
-    const closing = assess(run, request).worst(this.#pricing(run), CLOSING_TOKENS);
+    const closing = assessment.worst(this.#pricing(run), at, CLOSING_TOKENS);
     const whole = room.amount === null ? room : { ...room, amount: room.amount + hold };
     const working = worstAt(worst, shortestReply(run.params, isClosing));
     const answer = worstAt(closing, shortestReply(run.params, true));
@@ -158,12 +162,56 @@ export class BudgetGate implements Gate {
       refused: `${name} has no room for another request: ${shownAs(least, whole)}`,
       fits: longestIn(worst, room),
       fitsClosing: longestIn(closing, whole),
-      countHelps: longestIn(assess(run, request).least(this.#pricing(run)), whole) >= SHORTEST_CLOSING,
+      countHelps: longestIn(assessment.least(this.#pricing(run), at), whole) >= SHORTEST_CLOSING,
     };
   }
 
   #pricing(run: RunState): Pricing | null {
-    return this.#terms.ceiling.amount === null ? null : run.spec.pricing;
+    return this.limitsMoney ? run.spec.pricing : null;
+  }
+}
+
+/** Leave to use what is reserved. */
+class BudgetPermit implements Permit {
+  readonly worst: NonNullable<Permit['worst']>;
+  readonly #gate: BudgetGate;
+  readonly #run: RunState;
+  readonly #reservation: Reservation;
+  readonly #since: number;
+
+  constructor(gate: BudgetGate, run: RunState, reservation: Reservation) {
+    const { amount, tokens } = reservation.reserved;
+    this.#gate = gate;
+    this.#run = run;
+    this.#reservation = reservation;
+    this.#since = run.seams.monotonic();
+    this.worst = { usd: gate.limitsMoney ? toUsd(amount) : null, tokens };
+  }
+
+  settle(reply: Message, { amount }: Price): void {
+    const { id, reserved, assessment } = this.#reservation;
+    assessment.learn(reply);
+    const used = spendOf(reply, this.#gate.limitsMoney ? amount : 0n);
+    if (!used || used.amount > reserved.amount || used.tokens > reserved.tokens)
+      this.#run.logger.warn(
+        { budget: this.#gate.name, reserved, used },
+        'a reply used other than its worst case',
+      );
+    this.#end((book) => book.settle(id, used));
+  }
+
+  lose({ unbilled }: LostReply): void {
+    const { id } = this.#reservation;
+    this.#end((book) => (unbilled ? book.release(id) : book.lose(id)));
+  }
+
+  release(): void {
+    const { id } = this.#reservation;
+    this.#end((book) => book.release(id));
+  }
+
+  #end(change: (book: BudgetBook) => void): void {
+    this.#gate.end(this.#reservation.id, this.#run.seams.monotonic() - this.#since, change);
   }
 }
 

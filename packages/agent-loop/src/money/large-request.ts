@@ -3,7 +3,6 @@ import { countPrompt } from './count-tokens.ts';
 import { estimatePrompt, type PromptEstimate } from './prompt-estimate.ts';
 import type { RunState } from '../loop/run-state.ts';
 import type { ModelRequest, SessionState } from '../journal/session-state.ts';
-import { assess } from './worst-case.ts';
 
 /** The share of the context window from which a request is large. */
 const LARGE = 0.5;
@@ -43,7 +42,7 @@ export function countIfLarge(run: RunState, request: ModelRequest): Promise<void
 async function count(run: RunState, request: ModelRequest, window: number): Promise<void> {
   const tokens = await countPrompt(run, request);
   // Budgets need not ask again.
-  assess(run, request).glance.count(tokens);
+  run.assess(request).glance.count(tokens);
   if (tokens === null) return;
   counts.set(run.state, { bytes: request.bytes.length, tokens });
   if (tokens <= window) return;

@@ -1,7 +1,7 @@
 import type { ContentBlockParam, Message, RequestParams } from '../api.ts';
 import { type CacheMarker, dearest } from './hidden-costs.ts';
 import { type AnyMessage, KeptMessage } from '../journal/kept-message.ts';
-import type { ModelRequest, SessionState } from '../journal/session-state.ts';
+import type { ModelRequest } from '../journal/session-state.ts';
 import { promptTokensOf } from './usage.ts';
 
 /** No image costs more: https://platform.claude.com/docs/en/build-with-claude/vision */
@@ -16,34 +16,17 @@ interface Media {
   readonly documents: number;
 }
 
-/** A prompt whose size is known, and how far the messages had come by then. */
-interface Known {
+/** A prompt as far as its size depends on it, and how far the messages had come by then. */
+interface Seen {
   readonly params: RequestParams;
-  readonly tokens: number;
   readonly bytes: number;
   readonly media: Media;
+  readonly messages: number;
 }
 
-/** What a request looks like to the bound when it is asked for. */
-export interface Glance {
-  /** The most tokens its prompt can have, or null where only the context window bounds it. */
-  readonly tokens: number | null;
-  readonly marker: CacheMarker;
-  /** Whether `count_tokens` has been asked for these messages already. */
-  readonly counted: boolean;
-  /** Keeps the size of this prompt, as `count_tokens` tells it; null where it could not be asked. */
-  count(tokens: number | null): void;
-  /** Keeps the size of this prompt and its reply, as the reply tells it. */
-  learn(reply: Message): void;
-}
-
-const bounds = new WeakMap<SessionState, PromptBound>();
-
-/** The bound of a session's prompts. */
-export function promptBound(state: SessionState): PromptBound {
-  let bound = bounds.get(state);
-  if (!bound) bounds.set(state, (bound = new PromptBound()));
-  return bound;
+/** A prompt whose size is known. */
+interface Known extends Omit<Seen, 'messages'> {
+  readonly tokens: number;
 }
 
 /**
@@ -62,41 +45,39 @@ export class PromptBound {
   /** The bound for a request with these fields of the run; `added` are tokens that the API adds. */
   glance(params: RequestParams, { all, bytes, marks }: ModelRequest, added: number): Glance {
     this.#look(all);
-    const media = this.#media;
-    const length = bytes.length;
-    const count = all.length;
-    const keep = (tokens: number): void => {
-      this.#known = { params, tokens, bytes: length, media };
-    };
-    const bound = (): number | null => this.#bound(params, length, added);
-    const isCounted = (): boolean => this.#countedAt === count;
-    return {
-      get tokens() {
-        return bound();
-      },
-      get counted() {
-        return isCounted();
-      },
-      marker: dearest([this.#marker, marks.tools, marks.system, marks.end, marks.earlier?.ttl ?? null]),
-      count: (tokens) => {
-        this.#countedAt = count;
-        if (tokens !== null) keep(withMargin(tokens));
-      },
-      learn: (reply) => {
-        const tokens = sizeOf(reply, params.model);
-        if (tokens !== null) keep(tokens);
-      },
-    };
+    const marker = dearest([this.#marker, marks.tools, marks.system, marks.end, marks.earlier?.ttl ?? null]);
+    return new Glance(
+      this,
+      { params, bytes: bytes.length, media: this.#media, messages: all.length },
+      added,
+      marker,
+    );
   }
 
-  #bound(params: RequestParams, bytes: number, added: number): number | null {
-    const { documents, images } = this.#media;
-    const whole = documents > 0 ? null : bytes - this.#media.bytes + images * IMAGE_TOKENS + added;
+  /** The most tokens of such a prompt, or null where only the context window bounds it. */
+  most({ params, bytes, media }: Seen, added: number): number | null {
+    const { documents, images } = media;
+    const whole = documents > 0 ? null : bytes - media.bytes + images * IMAGE_TOKENS + added;
     const known = this.#known;
     if (known?.params !== params || known.media.documents !== documents) return whole;
-    const grown = Math.max(bytes - this.#media.bytes - (known.bytes - known.media.bytes), 0);
+    const grown = Math.max(bytes - media.bytes - (known.bytes - known.media.bytes), 0);
     const since = known.tokens + grown + (images - known.media.images) * IMAGE_TOKENS + added;
     return whole === null ? since : Math.min(whole, since);
+  }
+
+  /** Keeps the size of a prompt: the next ones lean on it. */
+  keep({ params, bytes, media }: Seen, tokens: number): void {
+    this.#known = { params, bytes, media, tokens };
+  }
+
+  /** Keeps that a prompt was counted, whatever came of it. */
+  keepCounted({ messages }: Seen): void {
+    this.#countedAt = messages;
+  }
+
+  /** Whether `count_tokens` has been asked for these messages already. */
+  isCounted({ messages }: Seen): boolean {
+    return this.#countedAt === messages;
   }
 
   #look(messages: readonly AnyMessage[]): void {
@@ -134,6 +115,43 @@ export class PromptBound {
     } else if (source?.type !== 'text' && source?.type !== 'content') {
       this.#media = { bytes: bytes + data, images, documents: documents + 1 };
     }
+  }
+}
+
+/** What a request looks like to the bound when it is asked for. */
+export class Glance {
+  readonly marker: CacheMarker;
+  readonly #bound: PromptBound;
+  readonly #seen: Seen;
+  readonly #added: number;
+
+  constructor(bound: PromptBound, seen: Seen, added: number, marker: CacheMarker) {
+    this.#bound = bound;
+    this.#seen = seen;
+    this.#added = added;
+    this.marker = marker;
+  }
+
+  /** The most tokens its prompt can have, or null where only the context window bounds it. */
+  get tokens(): number | null {
+    return this.#bound.most(this.#seen, this.#added);
+  }
+
+  /** Whether `count_tokens` has been asked for these messages already. */
+  get counted(): boolean {
+    return this.#bound.isCounted(this.#seen);
+  }
+
+  /** Keeps the size of this prompt, as `count_tokens` tells it; null where it could not be asked. */
+  count(tokens: number | null): void {
+    this.#bound.keepCounted(this.#seen);
+    if (tokens !== null) this.#bound.keep(this.#seen, withMargin(tokens));
+  }
+
+  /** Keeps the size of this prompt and its reply, as the reply tells it. */
+  learn(reply: Message): void {
+    const tokens = sizeOf(reply, this.#seen.params.model);
+    if (tokens !== null) this.#bound.keep(this.#seen, tokens);
   }
 }
 

@@ -30,13 +30,14 @@ const earlier = new WeakMap<SessionState, number[]>();
 export function watchRequest(run: RunState, turn: number, request: ModelRequest): void {
   const known = warnedOf(run);
   if (known.turn === turn) return;
+  const { model } = request.params;
   const { tokens } = promptOf(run, request);
   const seen = { turn, promptTokens: tokens };
-  warn(run, known, turn, [
-    () => nearlyFull(request.params.model, seen),
-    () => dearBand(run, request.params.model, seen),
-    () => dearRequest(run, turn, request, tokens),
-  ]);
+  const warning =
+    unsaid(known, nearlyFull(model, seen)) ??
+    unsaid(known, dearBand(run, model, seen)) ??
+    unsaid(known, dearRequest(run, turn, request, tokens));
+  if (warning) warn(run, known, turn, warning);
 }
 
 /** Warns of a reply that shows what its request did not: it was dear, or its prompt larger than it could be known to be. */
@@ -49,11 +50,11 @@ export function watchReply(run: RunState, { model, usage }: Message, cost: Reply
   // Server tools give the model several passes over a prompt; the reply tells of their sum.
   const promptTokens = Math.max(...passesOf(model, usage).map((pass) => promptTokensOf(pass.usage)));
   const seen = { turn, promptTokens };
-  warn(run, known, turn, [
-    () => nearlyFull(model, seen),
-    () => dearBand(run, model, seen),
-    () => (isNews ? dear : null),
-  ]);
+  const warning =
+    unsaid(known, nearlyFull(model, seen)) ??
+    unsaid(known, dearBand(run, model, seen)) ??
+    unsaid(known, isNews ? dear : null);
+  if (warning) warn(run, known, turn, warning);
 }
 
 type ReplyCost = Pick<CostEvent, 'turn' | 'usd' | 'cache'>;
@@ -64,17 +65,16 @@ function warnedOf(run: RunState): Warned {
   return known;
 }
 
-/** Tells the first of these that the run was not warned of. */
-function warn(run: RunState, known: Warned, turn: number, looks: readonly (() => Warning | null)[]): void {
-  for (const look of looks) {
-    const warning = look();
-    if (!warning || known.causes.has(warning.cause)) continue;
-    known.causes.add(warning.cause);
-    known.turn = turn;
-    run.logger.warn(warning, warning.message);
-    run.tell(warning);
-    return;
-  }
+/** A warning, unless the run was warned of that cause. */
+function unsaid({ causes }: Warned, warning: Warning | null): Warning | null {
+  return warning && !causes.has(warning.cause) ? warning : null;
+}
+
+function warn(run: RunState, known: Warned, turn: number, warning: Warning): void {
+  known.causes.add(warning.cause);
+  known.turn = turn;
+  run.logger.warn(warning, warning.message);
+  run.tell(warning);
 }
 
 /** What the latest whole replies of the conversation have cost, the cheapest first. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { toUsd } from '../../src/money/amount.ts';
 import type { RequestParams } from '../../src/api.ts';
 import { createAgent, createBudget, defineTool, RunError } from '../../src/index.ts';
+import { hiddenCosts } from '../../src/money/hidden-costs.ts';
 import { standardPricing } from '../../src/money/pricing.ts';
 import { worstAt, worstCase, type WorstCaseFacts } from '../../src/money/worst-case.ts';
 import { clientOf } from '../loop/stage.ts';
@@ -17,7 +18,7 @@ function worst(
 ): number {
   const params = { model: 'claude-sonnet-5-5', max_tokens: 1000, stream: true, ...fields } as RequestParams;
   const given = { params, promptTokens: 1000, marker: null, at: AT, servedIn: null, ...facts };
-  return toUsd(worstAt(worstCase(given, standardPricing()), params.max_tokens).amount);
+  return toUsd(worstAt(worstCase(given, hiddenCosts(params), standardPricing()), params.max_tokens).amount);
 }
 
 const tools = (...list: object[]) => ({ tools: list as RequestParams['tools'] & object });
