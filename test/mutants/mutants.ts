@@ -302,7 +302,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'reserved-by-nobody',
     file: `${LOOP}/money/budget-book.ts`,
-    find: "if (!fits(plus(worst, own), room)) return { kind: 'later' };",
+    find: 'if (!fits(plus(worst, own), room)) return LATER;',
     replace: '',
     breaks: '4: reservations of others count',
   },
@@ -414,8 +414,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'checkpoint-file-unchecked',
     file: `${FILE}/checkpoint-file.ts`,
-    find: "return bytes.toString('latin1', 0, CRC_DIGITS) === checksum(bytes.subarray(CRC_DIGITS + 1));",
-    replace: 'return bytes.length > CRC_DIGITS;',
+    find: "return bytes.toString('latin1', 0, SUM_BYTES) === checksum(bytes.subarray(SUM_BYTES));",
+    replace: 'return bytes.length > SUM_BYTES;',
     breaks: '10: a changed checkpoint is left alone',
   },
   {

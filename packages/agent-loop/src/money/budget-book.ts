@@ -145,7 +145,7 @@ export class BudgetBook {
   }
 
   #put(id: string, worst: Spend): void {
-    this.#take(id);
+    if (this.#open.size > 0) this.#take(id);
     this.#open.set(id, worst);
     this.#reserved = plus(this.#reserved, worst);
   }
