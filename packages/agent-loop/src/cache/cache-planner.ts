@@ -124,7 +124,7 @@ export class CachePlanner {
   #rates(promptTokens: number, at: number): CacheRates {
     const { spec, params } = this.#run;
     const { model, speed, inference_geo: geo } = params;
-    const rates = spec.pricing.ratesOf(model, { at, promptTokens, speed, geo });
+    const rates = spec.pricing.rates.of(model, { at, promptTokens, speed, geo });
     if (!rates) return USUAL_RATES;
     const input = Number(rates.input);
     const of = (rate: bigint | null, usual: number): number =>

@@ -1,6 +1,7 @@
 import { type Amount, toUsd } from './amount.ts';
 import type { Model } from '../api.ts';
-import { type Pricing, type RateFacts, standardPricing } from './pricing.ts';
+import { type Pricing, standardPricing } from './pricing.ts';
+import type { RateFacts } from './rate-table.ts';
 import { type PricingOptions, toPricing } from './pricing-option.ts';
 import { checkCount, refuseUnknown } from '../option-checks.ts';
 import { ConfigError } from '../errors.ts';
@@ -72,7 +73,7 @@ export function worthOf(
   { model, fromTokens, toTokens, summaryTokens = toTokens, cache = '5m' }: Omit<CompactionSizes, 'pricing'>,
 ): CompactionWorth | null {
   const [before, after] = [fromTokens, toTokens].map((promptTokens) =>
-    pricing.ratesOf(model, { ...facts, promptTokens }),
+    pricing.rates.of(model, { ...facts, promptTokens }),
   );
   if (!before || !after) return null;
   const written = { '5m': after.write5m, '1h': after.write1h, off: after.input }[cache];

@@ -2,7 +2,8 @@ import type { Amount } from './amount.ts';
 import type { RequestParams } from '../api.ts';
 import { ConfigError, RunError } from '../errors.ts';
 import type { CacheMarker } from './hidden-costs.ts';
-import type { Pricing, Rates } from './pricing.ts';
+import type { Pricing } from './pricing.ts';
+import type { Rates } from './rate-table.ts';
 
 /** The most that a token of a request can cost, and a search. */
 export interface DearestRates {
@@ -39,7 +40,7 @@ export function dearestRates(
   const geo = asked === undefined ? 'us' : asked;
   const range = { from: at, to: at + LONGEST_REPLY_MS, promptTokens, speed, geo };
   let dearest: DearestRates | null = null;
-  for (const rates of pricing.possibleRates(model, range)) {
+  for (const rates of pricing.rates.possible(model, range)) {
     const { output, webSearch } = rates;
     const input = dearestInput(rates, marker);
     if (input === null) throw unpriced(model, speed, asked);
@@ -78,7 +79,7 @@ function unpriced(model: string, speed: unknown, geo: unknown): RunError {
 
 /** Throws a ConfigError unless a model has a price, for an option that limits money. */
 export function checkPriced(option: string, model: string, pricing: Pricing, at: number): void {
-  if (pricing.ratesOf(model, { at, promptTokens: 1 })) return;
+  if (pricing.rates.of(model, { at, promptTokens: 1 })) return;
   throw new ConfigError(
     option,
     `limits money, but no price is known for the model "${model}". Give its price with the pricing option, or limit tokens or turns instead.`,

@@ -30,7 +30,7 @@ export function countIfLarge(run: RunState, request: ModelRequest): Promise<void
   const { least, most } = promptOf(run, request);
   const { model } = request.params;
   const window = windowOf(model);
-  const band = run.spec.pricing.dearAbove(model, run.seams.now());
+  const band = run.spec.pricing.rates.dearAbove(model, run.seams.now());
   const large = countFrom ?? Math.min(window * LARGE, band ?? Infinity);
   if (most < large) return undefined;
   const isOpen = [band, window * NEARLY_FULL, window].some(

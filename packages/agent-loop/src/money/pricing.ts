@@ -1,27 +1,7 @@
-import { type Amount, scaled } from './amount.ts';
+import type { Amount } from './amount.ts';
 import type { Message, ReplyUsage } from '../api.ts';
-import { PRICES, type ModelPrices, type PriceTable, type TokenPrices } from './prices.ts';
-
-/** What one token costs, and one web search; null where that is not known. */
-export interface Rates {
-  readonly input: Amount;
-  readonly output: Amount;
-  readonly write5m: Amount | null;
-  readonly write1h: Amount | null;
-  readonly read: Amount | null;
-  readonly webSearch: Amount;
-}
-
-/** What the rates of a request depend on, beside its model. */
-export interface RateFacts {
-  /** When it was sent, in epoch milliseconds. */
-  readonly at: number;
-  /** The whole prompt: input, cache reads and cache writes. */
-  readonly promptTokens: number;
-  readonly speed?: string | null | undefined;
-  readonly geo?: string | null | undefined;
-  readonly batch?: boolean | undefined;
-}
+import { PRICES, type PriceTable } from './prices.ts';
+import { type Rates, RateTable } from './rate-table.ts';
 
 /**
  * Token counts as a reply, a part of one, or a pass inside it states them. What is left out or null counts as 0; without
@@ -46,96 +26,12 @@ export interface Price {
   readonly saved: Amount | null;
 }
 
-/** A request whose price is not settled yet: its reply says how fast it was, how long its prompt, and when it ends. */
-export interface RateRange {
-  /** When it is sent and when its reply has ended at the latest, in epoch milliseconds. */
-  readonly from: number;
-  readonly to: number;
-  /** The most its prompt can have. */
-  readonly promptTokens: number;
-  readonly speed: string | null | undefined;
-  readonly geo: string | null | undefined;
-}
-
-/** Rates by where and how a request is served. */
-interface Tier {
-  readonly plain: Rates;
-  readonly us: Rates;
-  readonly batch: Rates;
-  readonly usBatch: Rates;
-}
-
-interface Period {
-  readonly from: number;
-  readonly until: number;
-  readonly standard: Tier;
-  readonly fast: { readonly rates: Tier; readonly until: number } | undefined;
-  readonly long: { readonly rates: Tier; readonly above: number } | undefined;
-}
-/** A USD per million tokens is a millionth of a USD per token. */
-const PER_TOKEN = 12;
-const PER_SEARCH = 18;
-/** Regions at the plain price. Any other but `us` has none that is known. */
-const PLAIN_REGIONS: ReadonlySet<unknown> = new Set([undefined, null, 'global', 'not_available']);
-
 /** Prices requests and replies by a table. All arithmetic is exact; what the table does not know is null, never guessed. */
 export class Pricing {
-  /** By every name of a model. The latest comes last. */
-  readonly #periods = new Map<string, readonly Period[]>();
-  readonly #webSearch: Amount;
+  readonly rates: RateTable;
 
-  constructor({ models, aliases, webSearch }: PriceTable) {
-    this.#webSearch = exact(webSearch, PER_SEARCH);
-    for (const [model, rows] of Object.entries(models))
-      this.#periods.set(
-        model,
-        listOf(rows).map((row, index, all) => toPeriod(row, all[index + 1], this.#webSearch)),
-      );
-    for (const [alias, model] of Object.entries(aliases)) {
-      const periods = this.#periods.get(model);
-      if (periods) this.#periods.set(alias, periods);
-    }
-  }
-
-  /** What a token of such a request costs; null where no price is known for it. */
-  ratesOf(model: string, { at, promptTokens, speed, geo, batch = false }: RateFacts): Rates | null {
-    const period = this.#periodOf(model, at);
-    if (!period || !isPriced(geo)) return null;
-    if (speed === 'fast') {
-      // A batch is never fast: https://platform.claude.com/docs/en/build-with-claude/fast-mode
-      if (!period.fast || at >= period.fast.until || batch) return null;
-      return servedIn(period.fast.rates, geo, batch);
-    }
-    const isLong = period.long && promptTokens > period.long.above;
-    return servedIn(isLong ? period.long.rates : period.standard, geo, batch);
-  }
-
-  /** All rates that may hold for such a request. None where it has no known price when it is sent. */
-  possibleRates(model: string, { from, to, promptTokens, speed, geo }: RateRange): readonly Rates[] {
-    const found: Rates[] = [];
-    if (!this.ratesOf(model, { at: from, promptTokens, speed, geo })) return found;
-    for (const period of this.#periods.get(model) ?? []) {
-      if (period.until <= from || period.from > to) continue;
-      const { standard, fast, long } = period;
-      found.push(servedIn(standard, geo, false));
-      if (speed === 'fast' && fast && from < fast.until) found.push(servedIn(fast.rates, geo, false));
-      if (long && promptTokens > long.above) found.push(servedIn(long.rates, geo, false));
-    }
-    return found;
-  }
-
-  /** The prompt size, in tokens, above which every token of a model has a higher price; null where there is none. */
-  dearAbove(model: string, at: number): number | null {
-    return this.#periodOf(model, at)?.long?.above ?? null;
-  }
-
-  #periodOf(model: string, at: number): Period | undefined {
-    const periods = this.#periods.get(model) ?? [];
-    for (let index = periods.length - 1; index >= 0; index -= 1) {
-      const period = periods[index];
-      if (period && period.from <= at) return period;
-    }
-    return undefined;
+  constructor(table: PriceTable) {
+    this.rates = new RateTable(table);
   }
 
   /** What a usage of a model costs, with all of its passes; null where a part of it has no known price. */
@@ -164,7 +60,7 @@ export class Pricing {
     const searches = count(usage.server_tool_use?.web_search_requests);
     // Searches are of the reply, not of a pass.
     if (searches !== 0n) {
-      const paid = searches === null ? null : searches * this.#webSearch;
+      const paid = searches === null ? null : searches * this.rates.webSearch;
       const before = byModel.get(model);
       byModel.set(model, before === undefined ? paid : plus(before, paid));
     }
@@ -177,7 +73,7 @@ export class Pricing {
     if (!used) return UNKNOWN;
     const prompt = used.input + used.read + used.write5m + used.write1h;
     const facts = { at, promptTokens: Number(prompt), speed, geo, batch: service_tier === 'batch' };
-    const rates = this.ratesOf(pass.model, facts);
+    const rates = this.rates.of(pass.model, facts);
     if (!rates) return UNKNOWN;
     let amount: Amount | null = 0n;
     for (const kind of KINDS) amount = plus(amount, cost(used[kind], rates[kind]));
@@ -228,15 +124,6 @@ function minus(one: Amount | null, other: Amount | null): Amount | null {
   return one === null || other === null ? null : one - other;
 }
 
-/** Whether the price of a region is known. */
-function isPriced(geo: unknown): boolean {
-  return geo === 'us' || PLAIN_REGIONS.has(geo);
-}
-
-function servedIn({ plain, us, batch, usBatch }: Tier, geo: unknown, isBatch: boolean): Rates {
-  return geo === 'us' ? (isBatch ? usBatch : us) : isBatch ? batch : plain;
-}
-
 /** Nothing costs nothing, at whatever rate. */
 function cost(tokens: bigint, rate: Amount | null): Amount | null {
   if (tokens === 0n) return 0n;
@@ -264,63 +151,4 @@ export function tellsTokens({ input_tokens, output_tokens }: PricedUsage): boole
 function count(value: unknown): bigint | null {
   if (value === undefined || value === null) return 0n;
   return Number.isSafeInteger(value) && (value as number) >= 0 ? BigInt(value as number) : null;
-}
-
-function listOf(rows: ModelPrices | readonly ModelPrices[]): readonly ModelPrices[] {
-  return Array.isArray(rows) ? (rows as readonly ModelPrices[]) : [rows as ModelPrices];
-}
-
-function toPeriod(
-  { from, fast, long, ...prices }: ModelPrices,
-  next: ModelPrices | undefined,
-  webSearch: Amount,
-): Period {
-  return {
-    from: from === undefined ? -Infinity : Date.parse(from),
-    until: next?.from === undefined ? Infinity : Date.parse(next.from),
-    standard: toTier(prices, webSearch),
-    fast: fast && {
-      rates: toTier(fast, webSearch),
-      until: fast.until === undefined ? Infinity : Date.parse(fast.until),
-    },
-    long: long && { rates: toTier(long, webSearch), above: long.above },
-  };
-}
-
-/** Prices have few enough decimals for all of them to be exact. */
-function toTier(prices: TokenPrices, webSearch: Amount): Tier {
-  const plain = toRates(prices, webSearch);
-  return { plain, us: times(plain, 11n, 10n), batch: times(plain, 1n, 2n), usBatch: times(plain, 11n, 20n) };
-}
-
-/** A web search costs the same everywhere. */
-function times(rates: Rates, factor: bigint, divisor: bigint): Rates {
-  const { input, output, write5m, write1h, read, webSearch } = rates;
-  const of = (rate: Amount): Amount => (rate * factor) / divisor;
-  return {
-    input: of(input),
-    output: of(output),
-    write5m: write5m === null ? null : of(write5m),
-    write1h: write1h === null ? null : of(write1h),
-    read: read === null ? null : of(read),
-    webSearch,
-  };
-}
-
-function toRates({ input, output, write5m, write1h, read }: TokenPrices, webSearch: Amount): Rates {
-  const rate = (usd: number | undefined): Amount | null => (usd === undefined ? null : exact(usd, PER_TOKEN));
-  return {
-    input: exact(input, PER_TOKEN),
-    output: exact(output, PER_TOKEN),
-    write5m: rate(write5m),
-    write1h: rate(write1h),
-    read: rate(read),
-    webSearch,
-  };
-}
-
-function exact(usd: number, decimals: number): Amount {
-  const amount = scaled(usd, decimals);
-  if (amount === null) throw new RangeError(`${usd} is not a price.`);
-  return amount;
 }

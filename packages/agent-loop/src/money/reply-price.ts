@@ -52,7 +52,7 @@ type Sent = Pick<RequestEvent, 'model' | 'bytes' | 'maxTokens'>;
 export function worstFields(run: RunState, { model, bytes, maxTokens }: Sent): LossFields & { usage: null } {
   const worst = { input_tokens: bytes, output_tokens: maxTokens };
   const { speed, inference_geo: geo } = run.params;
-  const rates = run.spec.pricing.ratesOf(model, { at: run.seams.now(), promptTokens: bytes, speed, geo });
+  const rates = run.spec.pricing.rates.of(model, { at: run.seams.now(), promptTokens: bytes, speed, geo });
   const input = rates && [rates.input, rates.write5m, rates.write1h].reduce(dearer);
   const lostUsd = rates && input ? usdOf(BigInt(bytes) * input + BigInt(maxTokens) * rates.output) : null;
   return { usage: null, worst, lostUsd };

@@ -104,7 +104,7 @@ function dearRequest(
   if (!dear) return null;
   const { model, speed, inference_geo: geo } = request.params;
   const at = run.seams.now();
-  const rates = run.spec.pricing.ratesOf(model, { at, promptTokens, speed, geo });
+  const rates = run.spec.pricing.rates.of(model, { at, promptTokens, speed, geo });
   if (!rates) return null;
   const { held, lost } = run.state.cache.outlook(model, at);
   const cachedTokens = lost === null ? Math.min(held, promptTokens) : 0;
@@ -154,7 +154,7 @@ interface Seen {
 }
 
 function dearBand(run: RunState, model: string, { turn, promptTokens }: Seen): Warning | null {
-  const above = run.spec.pricing.dearAbove(model, run.seams.now());
+  const above = run.spec.pricing.rates.dearAbove(model, run.seams.now());
   if (above === null || promptTokens <= above) return null;
   const message = `The prompt of turn ${turn} has ${promptTokens} tokens: above ${above} every token of ${model} has a higher price.`;
   return { type: 'warning', cause: 'dear-band', turn, message, promptTokens };

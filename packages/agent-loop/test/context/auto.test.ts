@@ -256,7 +256,7 @@ test('whatever the conversation, it is decided for a summary exactly where that 
 /** What a conversation costs that grows evenly: reads, writes and summaries, in USD; what it says itself is the same either way. */
 function costOf(model: string, growth: number, turns: number, decides: boolean): number {
   const rate = (key: 'read' | 'write5m' | 'output', prompt: number): number => {
-    const rates = standardPricing().ratesOf(model, { at, promptTokens: prompt });
+    const rates = standardPricing().rates.of(model, { at, promptTokens: prompt });
     return Number(rates?.[key] ?? 0n) / 1e18;
   };
   let usd = 0;

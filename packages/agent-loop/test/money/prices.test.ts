@@ -14,23 +14,23 @@ test('every model that the SDK knows has a price, or is known to have none', asy
   const union = /export type Model = (.*);/.exec(source)?.[1] ?? '';
   const known = [...union.matchAll(/'([^']+)'/g)].map(([, id = '']) => id);
   expect(known.length).toBeGreaterThan(15);
-  expect(known.filter((id) => pricing.ratesOf(id, plain) === null)).toEqual(WITHOUT_PRICE);
+  expect(known.filter((id) => pricing.rates.of(id, plain) === null)).toEqual(WITHOUT_PRICE);
 });
 
 test('rates change on their day, at midnight UTC', () => {
   const readOf = (day: string) =>
-    pricing.ratesOf('claude-sonnet-5-5', { ...plain, at: Date.parse(day) })?.read;
+    pricing.rates.of('claude-sonnet-5-5', { ...plain, at: Date.parse(day) })?.read;
   expect(perMillion(readOf('2026-10-06T23:59:59.999Z'))).toBe(0.2);
   expect(perMillion(readOf('2026-10-07T00:00:00.000Z'))).toBe(0.1);
   const fast = (day: string) =>
-    pricing.ratesOf('claude-opus-4-8', { ...plain, speed: 'fast', at: Date.parse(day) });
+    pricing.rates.of('claude-opus-4-8', { ...plain, speed: 'fast', at: Date.parse(day) });
   expect(perMillion(fast('2026-11-30T23:59:59.999Z')?.output)).toBe(50);
   expect(fast('2026-12-01T00:00:00.000Z')).toBeNull();
 });
 
 test('a long prompt of Haiku 5.5 makes every rate of its request dearer', () => {
   const rates = (promptTokens: number) => {
-    const { webSearch: _, ...found } = pricing.ratesOf('claude-haiku-5-5', { at, promptTokens }) ?? {};
+    const { webSearch: _, ...found } = pricing.rates.of('claude-haiku-5-5', { at, promptTokens }) ?? {};
     return Object.fromEntries(Object.entries(found).map(([kind, rate]) => [kind, perMillion(rate)]));
   };
   expect(rates(100_000)).toEqual({ input: 0.1, output: 0.5, write5m: 0.125, write1h: 0.2, read: 0.01 });
