@@ -1,7 +1,7 @@
 import type { Amount } from './amount.ts';
 import type { Message, ReplyUsage } from '../api.ts';
 import { PRICES, type PriceTable } from './prices.ts';
-import { type Rates, RateTable } from './rate-table.ts';
+import { RateTable } from './rate-table.ts';
 
 /**
  * Token counts as a reply, a part of one, or a pass inside it states them. What is left out or null counts as 0; without
