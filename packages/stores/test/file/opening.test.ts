@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ConfigError } from '@pawl/agent-loop/store';
 import type { Entry, Journal } from '@pawl/agent-loop/store';
@@ -155,5 +156,27 @@ describe('opening', () => {
   test('refuses what is no folder name or number', () => {
     expect(() => fileStore('')).toThrow(new ConfigError('fileStore', 'needs the path of a folder, got "".'));
     expect(() => fileStore('x', { blobBytes: 0 })).toThrow(/blobBytes: must be a whole number/);
+  });
+
+  test('leaves a checkpoint alone that holds more than the next owner has counted', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path);
+    const [late, next] = [`${folder.path}/late`, `${folder.path}/next`];
+    const fenced = await store.open('late');
+    await fenced.append(sampleEntries(8), 0);
+    await cp(late, next, { recursive: true });
+    await fenced.append(sampleEntries(2, { from: 8 }), 8);
+    const free = { before: 0, behind: 0 };
+    await fenced.checkpoints?.keep({ seq: 10, state: 'of ten', steps: '', pieces: [], free });
+    await fenced.close();
+    const owner = await store.open('next');
+    await owner.append(sampleEntries(4, { from: 8 }), 8);
+    await owner.close();
+    // As if the first had been slow to hear that it has lost the session.
+    await cp(`${next}/000002.jsonl`, `${late}/000002.jsonl`);
+    const journal = await store.open('late', { readonly: true });
+    expect(await journal.checkpoints?.latest()).toBeNull();
+    expect(journal.length).toBe(12);
+    expect((await readAll(journal)).entries).toEqual(sampleEntries(12));
   });
 });
