@@ -12,6 +12,7 @@ import type { RequestParams } from '../../src/api.ts';
 import { NO_MARKS } from '../../src/cache/cache-marks.ts';
 import type { Entry } from '../../src/journal/events.ts';
 import { SessionState } from '../../src/journal/session-state.ts';
+import { PromptBound } from '../../src/money/prompt-bound.ts';
 import { stateOf } from '../../src/session/fold-session.ts';
 import type { JournalStore } from '../../src/store.ts';
 import { defineTool } from '../../src/index.ts';
@@ -52,8 +53,10 @@ function outlookOf(state: SessionState): unknown {
   const now = 1_799_000_000_000;
   const sent = state.request(PARAMS, now);
   const marked = state.request(PARAMS, now, undefined, () => ({ ...NO_MARKS, end: '5m', block: true }));
+  const bound = new PromptBound().glance(PARAMS, sent, 0);
   return {
     bytes: Buffer.from(sent.bytes).toString(),
+    bound: [bound.tokens, bound.marker],
     marked: Buffer.from(marked.bytes).toString(),
     params: sent.params,
     ofRun: run && [run.tally.cost, run.spend.counted, run.spend.last],
