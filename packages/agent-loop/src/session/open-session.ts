@@ -5,10 +5,11 @@ import type { MessageParam } from '../api.ts';
 import { givenUp } from '../children/child-records.ts';
 import { ConfigError } from '../errors.ts';
 import type { AgentEvent, NewEntry } from '../journal/events.ts';
+import { askedBelow } from './asked-below.ts';
 import { branchSession } from './branch-session.ts';
 import type { ApprovalDecision } from '../agent/hooks.ts';
 import type { Journal, JournalDamage, JournalStore } from '../journal/journal.ts';
-import type { Cost, Pending, RunResult, Step } from '../loop/result.ts';
+import type { Cost, Pending, PendingApproval, RunResult, Step } from '../loop/result.ts';
 import type { Loan, Occupant } from './occupant.ts';
 import type { Session, SessionRunOptions } from './session.ts';
 import { type Decided, SessionDecisions } from './session-decisions.ts';
@@ -45,6 +46,8 @@ export class OpenSession<Output> implements Session<Output> {
   readonly #decisions: SessionDecisions;
   #closing: Promise<void> | undefined;
   #parked = false;
+  /** What children wait for that were cut off, until something goes on with them. */
+  #below: readonly PendingApproval[] = [];
   /** Whether what the last run has to keep is still on its way to the store. */
   #unkept = false;
 
@@ -85,13 +88,17 @@ export class OpenSession<Output> implements Session<Output> {
   }
   get pending(): Pending | null {
     const { spec } = this.#parts;
-    const ofRun = this.#active ? null : pendingOf(this.#state, spec);
-    if (ofRun) return ofRun;
+    if (this.#active) {
+      const asked = [...askedNow(this.#state, spec), ...this.#active.children.asking];
+      return asked.length > 0 ? { reason: 'awaiting-approval', approvals: asked } : null;
+    }
+    const below = this.#below.filter(({ callId }) => !this.#state.children.wasDecided(callId));
+    const ofRun = pendingOf(this.#state, spec);
+    if (ofRun) return { ...ofRun, approvals: [...ofRun.approvals, ...below] };
     // What the agents of a script wait for is decided here as well.
-    const approvals = this.#active
-      ? [...askedNow(this.#state, spec), ...this.#active.children.asking]
-      : this.#state.children.approvals;
-    return approvals.length > 0 ? { reason: 'awaiting-approval', approvals } : null;
+    const approvals = [...this.#state.children.approvals, ...below];
+    if (approvals.length === 0) return null;
+    return { reason: below.length > 0 ? 'interrupted' : 'awaiting-approval', approvals };
   }
 
   get resumable(): boolean {
@@ -152,8 +159,10 @@ export class OpenSession<Output> implements Session<Output> {
   }
 
   /** Reads the journal. */
-  load(): Promise<void> {
-    return this.#log.load();
+  async load(): Promise<void> {
+    await this.#log.load();
+    const { spec, store } = this.#parts;
+    if (!this.damage) this.#below = await askedBelow(store, this.#state, spec, spec);
   }
 
   /** Writes the first entry of a new session, or checks that the history can be continued by this agent. */
@@ -274,6 +283,7 @@ export class OpenSession<Output> implements Session<Output> {
     const { state, rested: after } = this.#log;
     const active = begin({ id, store, journal, state, seams: spec.seams, after });
     this.#active = active;
+    this.#below = [];
     const free = (): void => {
       this.#active = null;
       const left = active.left();

@@ -5,11 +5,14 @@ import type { CallRecord } from '../journal/call-records.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import type { Tool } from '../tools/tool.ts';
 
+/** What is known of the agent of a session. */
+export type Judge = Pick<AgentSpec, 'name' | 'tools' | 'seams' | 'approvalExpiryMs'>;
+
 /**
  * What a session waits for, or null. A run that has no end was interrupted; one that ended as `awaiting-approval` waits
  * for decisions. Listed are the calls that a decision can be given on.
  */
-export function pendingOf(state: SessionState, spec: AgentSpec): Pending | null {
+export function pendingOf(state: SessionState, spec: Judge): Pending | null {
   const { run } = state;
   if (!run || (run.ended !== null && run.ended !== 'awaiting-approval')) return null;
   // A run that was cut off before its input was kept has nothing to finish: nobody was told that it had begun.
@@ -21,19 +24,19 @@ export function pendingOf(state: SessionState, spec: AgentSpec): Pending | null 
 }
 
 /** The calls of a run under way that wait for a decision, without those of its children. */
-export function askedNow(state: SessionState, spec: AgentSpec): readonly PendingApproval[] {
+export function askedNow(state: SessionState, spec: Judge): readonly PendingApproval[] {
   return listed(state, spec, (call) => waitsForApproval(state.callOf(call), spec));
 }
 
 /** Whether a decision can be given on a call that no run has in hand. */
-function isUndecided(block: ToolUseBlock, state: SessionState, spec: AgentSpec): boolean {
+function isUndecided(block: ToolUseBlock, state: SessionState, spec: Judge): boolean {
   const record = state.callOf(block);
   return waitsForApproval(record, spec) || isInDoubt(record, spec.tools.get(block.name));
 }
 
 function listed(
   state: SessionState,
-  spec: AgentSpec,
+  spec: Judge,
   include: (call: ToolUseBlock) => boolean,
 ): PendingApproval[] {
   return state
@@ -50,7 +53,7 @@ function listed(
     });
 }
 
-function waitsForApproval({ asked, started, decided }: CallRecord, spec: AgentSpec): boolean {
+function waitsForApproval({ asked, started, decided }: CallRecord, spec: Judge): boolean {
   return asked !== undefined && !started && !decided && !hasExpired(spec, asked.at, spec.seams.now());
 }
 
@@ -65,6 +68,10 @@ export function mustNotRepeat({ started }: CallRecord, tool: Tool | undefined): 
 }
 
 /** Whether a question of that time is too old to be answered. Times are epoch milliseconds. */
-export function hasExpired({ approvalExpiryMs }: AgentSpec, askedAt: number, now: number): boolean {
+export function hasExpired(
+  { approvalExpiryMs }: Pick<AgentSpec, 'approvalExpiryMs'>,
+  askedAt: number,
+  now: number,
+): boolean {
   return approvalExpiryMs !== undefined && now - askedAt > approvalExpiryMs;
 }
