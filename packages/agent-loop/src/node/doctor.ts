@@ -3,8 +3,13 @@ import { ConfigError, messageOf } from '../errors.ts';
 import type { Entry } from '../journal/events.ts';
 import { JournalError, type JournalDamage, type JournalStore } from '../journal/journal.ts';
 import { checkFunction, checkOptions, checkStore, checkText } from '../option-checks.ts';
+import type { PendingApproval } from '../loop/result.ts';
+import { SessionState } from '../journal/session-state.ts';
+import { systemSeams } from '../seams.ts';
+import { askedBelow } from '../session/asked-below.ts';
 import { readSession } from '../session/session-file.ts';
 import { findingsOf, type SessionFinding } from '../session/session-findings.ts';
+import { strangerNamed } from '../session/session-pending.ts';
 import { importTranscript } from '../session/session-import.ts';
 
 /** What to look at: a saved session or a transcript of another program, or a session in a store. */
@@ -116,7 +121,10 @@ async function lookAtStore({
     if (kind === 'damage') found.push({ kind: 'problem', message: `${placeOf(finding)}; ${remedy}` });
     else found.push({ kind: 'note', message: `${kind}: ${placeOf(finding)}` });
   }
-  return diagnosis('session', entries, found);
+  const state = new SessionState();
+  for (const entry of entries) state.apply(entry);
+  const below = await askedBelow(store, state, (name) => strangerNamed(name, systemSeams));
+  return diagnosis('session', entries, found, below);
 }
 
 function problemOf(error: JournalError): SessionFinding {
@@ -133,11 +141,21 @@ function diagnosis(
   what: Diagnosis['what'],
   entries: readonly Entry[],
   found: readonly SessionFinding[],
+  below: readonly PendingApproval[] = [],
 ): Diagnosis {
-  const all = [...found, ...findingsOf(entries)];
+  const told = [...found, ...findingsOf(entries, below)];
+  const healthy = told.every(({ kind }) => kind !== 'problem');
+  // Nothing goes on in a damaged session.
+  const all = healthy
+    ? told
+    : told.map((finding) =>
+        finding.kind === 'waiting'
+          ? { kind: 'note' as const, message: `in a copy of what can be read: ${finding.message}` }
+          : finding,
+      );
   return {
     what,
-    healthy: all.every(({ kind }) => kind !== 'problem'),
+    healthy,
     entries: entries.length,
     findings: all.toSorted((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind)),
   };

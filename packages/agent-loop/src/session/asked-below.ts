@@ -1,5 +1,3 @@
-import type { AgentSpec } from '../agent/agent-spec.ts';
-import { specNamed } from '../children/delegation.ts';
 import { JournalError, type JournalStore } from '../journal/journal.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import type { PendingApproval } from '../loop/result.ts';
@@ -14,18 +12,18 @@ import { pendingOf, type Judge } from './session-pending.ts';
 export async function askedBelow(
   store: JournalStore,
   state: SessionState,
-  judge: Judge,
-  top: AgentSpec,
+  agentNamed: (name: string) => Judge,
 ): Promise<readonly PendingApproval[]> {
   const cutOff = state.children.unfinished.filter(({ end }) => end === null);
   const asked = await Promise.all(
     cutOff.map(async ({ session, child }) => {
       const below = await lookInto(store, session).catch(unreadable);
       if (!below) return [];
-      // An agent that only a script knows: what its journal says is all there is.
-      const own = specNamed(top, child) ?? { ...judge, name: child, tools: new Map<string, never>() };
-      const calls = pendingOf(below, own)?.approvals ?? [];
-      return [...calls.map((call) => ({ session, ...call })), ...(await askedBelow(store, below, own, top))];
+      const calls = pendingOf(below, agentNamed(child))?.approvals ?? [];
+      return [
+        ...calls.map((call) => ({ session, ...call })),
+        ...(await askedBelow(store, below, agentNamed)),
+      ];
     }),
   );
   return asked.flat();

@@ -16,11 +16,24 @@ export function fingerprint(params: RequestParams): Promise<string> {
 /** An agent's fields are the same object for every session: a thousand children hash them once. */
 const hashes = new WeakMap<RequestParams, Promise<string>>();
 
-async function hashOf(params: RequestParams): Promise<string> {
-  const tools = (params.tools ?? []).map(canonical).toSorted();
-  const text = JSON.stringify([params.model, canonical(params.system ?? null), tools]);
+/** One hash for each part, so that it can be told which of them has changed. */
+async function hashOf({ model, system, tools = [] }: RequestParams): Promise<string> {
+  const parts = [model, canonical(system ?? null), JSON.stringify(tools.map(canonical).toSorted())];
+  return `sha256:${(await Promise.all(parts.map(digestOf))).join('.')}`;
+}
+
+/** The first 128 bits. */
+async function digestOf(text: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return `sha256:${Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+const PARTS = ['model', 'system prompt', 'set of tools'] as const;
+
+/** What differs between what two fingerprints were made of. */
+export function differences(one: string, other: string): readonly (typeof PARTS)[number][] {
+  const [ones, others] = [one, other].map((each) => each.replace('sha256:', '').split('.'));
+  return PARTS.filter((_, index) => ones?.[index] !== others?.[index]);
 }
 
 /** JSON with sorted keys and without cache markers. */

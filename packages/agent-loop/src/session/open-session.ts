@@ -3,6 +3,7 @@ import { type AgentStream, openStream } from '../agent/agent-stream.ts';
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { MessageParam } from '../api.ts';
 import { givenUp } from '../children/child-records.ts';
+import { specNamed } from '../children/delegation.ts';
 import { ConfigError } from '../errors.ts';
 import type { AgentEvent, NewEntry } from '../journal/events.ts';
 import { askedBelow } from './asked-below.ts';
@@ -14,7 +15,7 @@ import type { Loan, Occupant } from './occupant.ts';
 import type { Session, SessionRunOptions } from './session.ts';
 import { type Decided, SessionDecisions } from './session-decisions.ts';
 import { saveSession } from './session-file.ts';
-import { askedNow, pendingOf } from './session-pending.ts';
+import { askedNow, type Judge, pendingOf, strangerNamed } from './session-pending.ts';
 import { prefixNews } from './session-prefix.ts';
 import { withModelOf } from '../agent/route.ts';
 import { SessionLog } from './session-log.ts';
@@ -102,6 +103,7 @@ export class OpenSession<Output> implements Session<Output> {
   }
 
   get resumable(): boolean {
+    if (this.damage) return false;
     if (pendingOf(this.#state, this.#parts.spec) || this.#state.paused) return true;
     return this.#state.transcript.lastRole === 'user';
   }
@@ -162,7 +164,8 @@ export class OpenSession<Output> implements Session<Output> {
   async load(): Promise<void> {
     await this.#log.load();
     const { spec, store } = this.#parts;
-    if (!this.damage) this.#below = await askedBelow(store, this.#state, spec, spec);
+    const agentNamed = (name: string): Judge => specNamed(spec, name) ?? strangerNamed(name, spec.seams);
+    if (!this.damage) this.#below = await askedBelow(store, this.#state, agentNamed);
   }
 
   /** Writes the first entry of a new session, or checks that the history can be continued by this agent. */
@@ -171,11 +174,12 @@ export class OpenSession<Output> implements Session<Output> {
     const spec = withModelOf(this.#parts.spec, this.#state.prefix);
     const params = await prepared(spec);
     const { news, changed } = await prefixNews({ spec, params, state: this.#state });
-    if (!changed || onChange === 'drop-thinking') return news.length > 0 ? this.#log.append(news) : undefined;
-    const { prefix } = this.#state;
+    if (changed.length === 0 || onChange === 'drop-thinking')
+      return news.length > 0 ? this.#log.append(news) : undefined;
+    const others = changed.map((part) => (part === 'model' ? `model (${this.#state.prefix?.model})` : part));
     throw new ConfigError(
       'agent',
-      `the history of session "${this.id}" was made with another ${prefix?.model === params.model ? 'system prompt or set of tools' : `model (${prefix?.model})`}, ` +
+      `the history of session "${this.id}" was made with another ${others.join(' and another ')}, ` +
         "and its thinking blocks are signed over that. Open it with the same agent, or choose onPrefixChange: 'fork' or 'drop-thinking'.",
     );
   }

@@ -1,4 +1,6 @@
+import type { ToolUseBlock } from '../api.ts';
 import type { Entry } from '../journal/events.ts';
+import type { PendingApproval } from '../loop/result.ts';
 import { SessionState } from '../journal/session-state.ts';
 
 /** Something worth telling about a session. */
@@ -8,8 +10,14 @@ export interface SessionFinding {
   readonly message: string;
 }
 
-/** What the entries of a session tell about it. `entries` may end early, where it is damaged. */
-export function findingsOf(entries: readonly Entry[]): readonly SessionFinding[] {
+/**
+ * What the entries of a session tell about it. `entries` may end early, where it is damaged. `below` are the calls that
+ * children wait with that were cut off.
+ */
+export function findingsOf(
+  entries: readonly Entry[],
+  below: readonly PendingApproval[] = [],
+): readonly SessionFinding[] {
   const state = new SessionState();
   const findings: SessionFinding[] = [];
   for (const [index, entry] of entries.entries()) {
@@ -19,7 +27,7 @@ export function findingsOf(entries: readonly Entry[]): readonly SessionFinding[]
   }
   if (entries.length > 0 && !state.prefix)
     findings.push({ kind: 'note', message: 'it has not been opened by an agent yet' });
-  return [...findings, ...waitingFor(state), ...notesOn(entries)];
+  return [...findings, ...waitingFor(state), ...waitingBelow(state, below), ...notesOn(entries)];
 }
 
 function waitingFor(state: SessionState): SessionFinding[] {
@@ -39,21 +47,33 @@ function waitingFor(state: SessionState): SessionFinding[] {
         `a request was under way (turn ${run.inFlight.turn}): resuming notes its reply as lost and asks again`,
       ),
     );
-  for (const call of state.openCalls()) {
-    const { started, asked, decided } = state.callOf(call);
-    const name = `${call.name} (${call.id})`;
-    if (started && started.effect === 'once')
-      found.push(
-        waiting(`${name} was started and may have taken effect: it is asked about, or waits for a decision`),
-      );
-    else if (started)
-      found.push(waiting(`${name} was started: resuming repeats it with the same idempotency key`));
-    else if (decided)
-      found.push(waiting(`${name} was ${decided.allow ? 'allowed' : 'denied'}: resuming carries that out`));
-    else if (asked) found.push(waiting(`${name} waits for a decision`));
-    else found.push(waiting(`${name} was not started: resuming runs it`));
-  }
+  for (const call of state.openCalls())
+    found.push(waiting(`${call.name} (${call.id}) ${standingOf(state, call)}`));
   return found;
+}
+
+/** Where an open call stands, and what becomes of it. */
+function standingOf(state: SessionState, call: ToolUseBlock): string {
+  const { started, asked, decided } = state.callOf(call);
+  const child = state.children.of(call.id);
+  if (child) return `is the subagent ${child.child} in session "${child.session}": resuming goes on with it`;
+  if (started?.effect === 'once')
+    return 'was started and may have taken effect: it is asked about, or waits for a decision';
+  if (started) return 'was started: resuming repeats it with the same idempotency key';
+  if (decided) return `was ${decided.allow ? 'allowed' : 'denied'}: resuming carries that out`;
+  return asked ? 'waits for a decision' : 'was not started: resuming runs it';
+}
+
+/** Scripts, and the calls of subagents that a decision can be given on. */
+function waitingBelow(state: SessionState, below: readonly PendingApproval[]): SessionFinding[] {
+  const script = state.scripts.unfinished;
+  const calls = [...state.children.approvals, ...below].map(
+    ({ tool, callId, agent, session }) =>
+      `${tool} (${callId}) of ${agent} in session "${session}" waits for a decision: approve() on this session`,
+  );
+  const messages =
+    script === undefined ? calls : [`its script "${script}" goes on when it is run again`, ...calls];
+  return messages.map((message) => ({ kind: 'waiting', message }));
 }
 
 function notesOn(entries: readonly Entry[]): SessionFinding[] {
@@ -61,11 +81,13 @@ function notesOn(entries: readonly Entry[]): SessionFinding[] {
   const ends = entries.filter((entry) => entry.type === 'run-end');
   const lost = entries.filter((entry) => entry.type === 'reply-lost');
   const worst = lost.flatMap((entry) => (entry.worst ? [entry.worst] : []));
-  const notes = [
-    note(
-      `${ends.length} ${ends.length === 1 ? 'run' : 'runs'} ended: ${counted(ends.map(({ outcome }) => outcome)) || 'none'}`,
-    ),
-  ];
+  const notes: SessionFinding[] = [];
+  if (ends.length > 0)
+    notes.push(
+      note(
+        `${ends.length} ${ends.length === 1 ? 'run' : 'runs'} ended: ${counted(ends.map(({ outcome }) => outcome))}`,
+      ),
+    );
   for (const entry of entries) {
     if (entry.type === 'fork')
       notes.push(note(`entries 0 to ${entry.entries - 1} were copied from "${entry.from}"`));

@@ -2,11 +2,17 @@ import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { ToolUseBlock } from '../api.ts';
 import type { Pending, PendingApproval } from '../loop/result.ts';
 import type { CallRecord } from '../journal/call-records.ts';
+import type { Seams } from '../seams.ts';
 import type { SessionState } from '../journal/session-state.ts';
 import type { Tool } from '../tools/tool.ts';
 
 /** What is known of the agent of a session. */
 export type Judge = Pick<AgentSpec, 'name' | 'tools' | 'seams' | 'approvalExpiryMs'>;
+
+/** Of an agent that nobody here knows, such as one that a script has made: what its journal says is all there is. */
+export function strangerNamed(name: string, seams: Seams): Judge {
+  return { name, tools: new Map(), seams, approvalExpiryMs: undefined };
+}
 
 /**
  * What a session waits for, or null. A run that has no end was interrupted; one that ended as `awaiting-approval` waits

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { reply, toolUse } from '@pawl/emulator';
 import { verifySession } from '@pawl/stores/file';
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../src/index.ts';
+import { ConfigError, openSession, orchestrate } from '../../src/index.ts';
 import { doctor } from '../../src/node/index.ts';
 import { memoryStore } from '../../src/store.ts';
+import { cutOff, shop } from '../subagents/shop.ts';
 import { ID, inFiles, inMemory, noting, stores, world } from './world.ts';
 
 const messages = (found: readonly { kind: string; message: string }[]): string[] =>
@@ -42,6 +43,22 @@ describe.each(stores)('doctor, %s', (_, make) => {
 });
 
 describe('doctor', () => {
+  it('names what subagents wait with, and scripts', async () => {
+    const store = memoryStore();
+    const { agent, clerk, begun } = shop();
+    const session = await openSession({ agent, store, id: 'top' });
+    const script = orchestrate({ session, name: 'sale' }, (team) => team.run('sell', clerk, 'Go.'));
+    await cutOff(session, script, begun);
+    const { findings, healthy } = await doctor({ store, id: 'top' });
+    expect(healthy).toBe(true);
+    expect(messages(findings)).toEqual([
+      'waiting: its script "sale" goes on when it is run again',
+      expect.stringMatching(
+        /^waiting: charge \(toolu_charge\) of cashier in session "top\..*toolu_cashier" waits for a decision: approve\(\) on this session$/,
+      ),
+    ]);
+  });
+
   it.each<[given: unknown, message: string]>([
     [undefined, 'doctor: expected an object of options, got undefined.'],
     ['a.jsonl', 'doctor: expected an object of options, got "a.jsonl".'],

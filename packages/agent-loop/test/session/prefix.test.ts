@@ -13,15 +13,20 @@ const steps = [
   reply([thinking('So.'), text('Three.')]),
 ];
 const changes: readonly (readonly [string, Partial<AgentOptions>, RegExp])[] = [
-  ['another system prompt', { system: 'Be verbose.' }, /another system prompt or set of tools/],
-  ['one tool more', { tools: [look, other] }, /another system prompt or set of tools/],
-  ['a tool less', { tools: [] }, /another system prompt or set of tools/],
+  ['another system prompt', { system: 'Be verbose.' }, /made with another system prompt, and/],
+  ['one tool more', { tools: [look, other] }, /made with another set of tools, and/],
+  ['a tool less', { tools: [] }, /made with another set of tools, and/],
   [
     'a tool described otherwise',
     { tools: [noting('look', { effect: 'read', description: 'Looks.' }).tool] },
-    /another system prompt or set of tools/,
+    /made with another set of tools, and/,
   ],
-  ['another model', { model: 'claude-opus-5-5' }, /another model \(claude-sonnet-5-5\)/],
+  ['another model', { model: 'claude-opus-5-5' }, /made with another model \(claude-sonnet-5-5\), and/],
+  [
+    'all of them',
+    { model: 'claude-opus-5-5', system: 'Be verbose.', tools: [] },
+    /another model \(claude-sonnet-5-5\) and another system prompt and another set of tools, and/,
+  ],
 ];
 
 /** The thinking blocks of a request. */
@@ -92,6 +97,19 @@ describe.each(stores)('a session opened by another agent, %s', (_, make) => {
     expect(named.id).toBe('second');
     await using original = await w.open();
     expect((await original.run('C?')).text).toBe('Three.');
+  });
+
+  it('takes any agent where no model has answered yet', async () => {
+    await using here = await make();
+    const w = world({ ...here, ...base, model: 'claude-sonet-5-5', steps });
+    const first = await w.open();
+    await expect(first.run('A?')).rejects.toThrow(/claude-sonet-5-5/);
+    await first.close();
+    const second = await w.open({ model: 'claude-sonnet-5-5', system: 'Be verbose.' });
+    expect((await second.run('A?')).text).toBe('One.');
+    await second.close();
+    await expect(w.open({ model: 'claude-sonnet-5-5' })).rejects.toThrow(/another system prompt/);
+    expect(w.emulator.refusals).toHaveLength(1);
   });
 
   it('settles what was pending first: calls of the old reply are answered under the new prompt', async () => {
