@@ -11,7 +11,8 @@ export interface Checkpoint {
   readonly steps: string;
   /**
    * What comes back as bytes, one piece behind the other: a string stands for itself, a number for the content of the entry
-   * at that position, as JSON; of a reply it is that of its message. So contents are kept once.
+   * at that position, as JSON; of a reply it is that of its message. So contents are kept once. Of the entries before the
+   * checkpoint that the journal was opened with, only those may be named that it named.
    */
   readonly pieces: readonly (string | number)[];
   /** How many bytes are left free before the first piece and behind the last, for whoever goes on with the array. */

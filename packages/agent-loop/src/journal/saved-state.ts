@@ -48,12 +48,13 @@ export class Saving {
 
 /** Gives parts of a state back what they had in common. */
 export class Restoring {
-  readonly #kept: KeptCheckpoint;
+  /** Not the checkpoint itself: its bytes would stay as long as a list of steps. */
+  readonly #text: KeptCheckpoint['steps'];
   readonly #params: readonly RequestParams[];
   #steps: StepsText | undefined;
 
   constructor(kept: KeptCheckpoint, params: readonly RequestParams[]) {
-    this.#kept = kept;
+    this.#text = kept.steps.bind(kept);
     this.#params = params;
   }
 
@@ -65,7 +66,7 @@ export class Restoring {
     return {
       latest,
       all: () => {
-        const { steps, lists } = (this.#steps ??= JSON.parse(this.#kept.steps()) as StepsText);
+        const { steps, lists } = (this.#steps ??= JSON.parse(this.#text()) as StepsText);
         return (lists[list] ?? []).map((number) => steps[number] as Step);
       },
     };

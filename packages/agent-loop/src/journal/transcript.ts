@@ -218,6 +218,7 @@ export class Transcript {
     if (this.#open.length === 0) return;
     this.#push(this.#results(), this.#sourceOfResults());
     this.#open = [];
+    this.#ended.clear();
   }
 
   #results(): MessageParam {

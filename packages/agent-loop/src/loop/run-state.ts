@@ -16,7 +16,7 @@ import type { Lineage } from '../children/lineage.ts';
 import type { RunLogger } from '../agent/logger.ts';
 import type { Parent } from '../children/parent.ts';
 import { type Permissions, permissionsOf } from '../children/permissions.ts';
-import { checkpointIfDue } from '../session/fold-session.ts';
+import { checkpointIfDue, isCheckpointDue } from '../session/fold-session.ts';
 import { Recorder } from '../journal/recorder.ts';
 import type { PartialRunResult } from './result.ts';
 import { type Seams, sleep } from '../seams.ts';
@@ -126,7 +126,7 @@ export class RunState implements Parent {
         if (type !== 'request' && type !== 'run-end') return;
         this.#keepNothing();
         // In a moment the request is on its way, and nobody waits for a checkpoint.
-        if (type === 'request' && journal.checkpoints?.due)
+        if (type === 'request' && isCheckpointDue(journal))
           this.#keepNothing = this.seams.timer(0, () => void checkpointIfDue(journal, state, () => logger));
       },
     });

@@ -46,15 +46,29 @@ export async function checkpointOf({ checkpoints }: Journal): Promise<SessionSta
  * it costs nothing but time when the journal is opened next.
  */
 export async function checkpointIfDue(
-  { checkpoints, length }: Journal,
+  journal: Journal,
   state: SessionState,
   logger: () => RunLogger | Promise<RunLogger>,
 ): Promise<void> {
-  if (!checkpoints?.due || state.length !== (length ?? state.length)) return;
+  const { checkpoints, length } = journal;
+  if (!isCheckpointDue(journal) || state.length !== (length ?? state.length)) return;
   try {
-    await checkpoints.keep(state.checkpoint());
+    await checkpoints?.keep(state.checkpoint());
   } catch (error) {
-    (await logger()).warn({ err: error }, 'no checkpoint was kept: opening the session will take longer');
+    const message = 'no checkpoint was kept: opening the session will take longer';
+    // Nor does a logger that fails harm the session.
+    await Promise.resolve(logger())
+      .then((log) => log.warn({ err: error }, message))
+      .catch(() => {});
+  }
+}
+
+/** Whether a checkpoint of a journal is due. One that can not tell needs none. */
+export function isCheckpointDue({ checkpoints }: Journal): boolean {
+  try {
+    return checkpoints?.due === true;
+  } catch {
+    return false;
   }
 }
 

@@ -93,7 +93,10 @@ export class SessionLog {
   /** Closes the journal once all is written. */
   async close(): Promise<void> {
     await this.rested;
-    await this.#checkpoint();
-    await this.journal.close();
+    try {
+      await this.#checkpoint();
+    } finally {
+      await this.journal.close();
+    }
   }
 }

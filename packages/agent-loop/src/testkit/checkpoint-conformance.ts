@@ -66,6 +66,23 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: 'one that was kept after an owner that had nothing to append counts as well',
+    async check({ store, reopen }) {
+      const first = await store.open('looked-at');
+      await first.append(ENTRIES.slice(0, 50), 0);
+      await first.close();
+      for (const end of [50, 90]) {
+        const looking = await (await reopen()).open('looked-at');
+        await looking.close();
+        const owner = await (await reopen()).open('looked-at');
+        await owner.append(ENTRIES.slice(50, end), 50);
+        await checkpointsOf(owner).keep(checkpointOf(end));
+        await owner.close();
+        if (end === 90) await hasLatest(await reopen(), 'looked-at', 90);
+      }
+    },
+  },
+  {
     name: 'none is due right after one was kept',
     async check({ store }) {
       const journal = await store.open('due');

@@ -223,6 +223,34 @@ describe('a session in files', () => {
     expect((await w.entries()).at(-1)).toMatchObject({ type: 'run-end', outcome: 'completed' });
   });
 
+  test('is harmed by no journal that can not tell whether one is due, and by no logger that fails', async () => {
+    await using here = await inFiles({ checkpointBytes: 1 });
+    const broken = (): never => {
+      throw new Error('Broken.');
+    };
+    for (const checkpoints of [
+      { due: true, latest: async () => null, keep: broken },
+      {
+        latest: async () => null,
+        keep: broken,
+        get due() {
+          return broken();
+        },
+      },
+    ]) {
+      const store: JournalStore = {
+        ...here.store,
+        open: async (id, options) => proxied(await here.store.open(id, options), { checkpoints }),
+      };
+      const quiet = { isLevelEnabled: () => true, debug() {}, info() {}, error() {} };
+      const logger = { ...quiet, warn: broken, child: () => logger };
+      const w = world({ store, steps: [reply('Done.')], logger: logger as never });
+      const session = await w.open();
+      expect((await session.run('Go on.')).outcome).toBe('completed');
+      await session.close();
+    }
+  });
+
   test.for([0, 1.5, Number.NaN, -1])('refuses %s checkpointBytes', (checkpointBytes) => {
     expect(() => fileStore('x', { checkpointBytes })).toThrow(
       /checkpointBytes: must be a whole number of bytes/,

@@ -111,19 +111,19 @@ export class Assembly {
   /** Takes what it needs out of a segment, of which `chunk` holds the bytes from `start` on. To be called for each, in order. */
   taker(segment: number): (start: number, length: number) => void {
     const contents = this.#contents[segment] ?? [];
+    /** The first that is not whole yet. One may be wanted in several places. */
     let next = 0;
     return (start, length) => {
       const shift = this.#roomAt - start;
       const end = start + length;
-      for (; next < contents.length; next += FIELDS) {
-        const first = contents[next + 1] ?? 0;
-        const last = first + (contents[next + 2] ?? 0);
+      for (let index = next; index < contents.length; index += FIELDS) {
+        const first = contents[index + 1] ?? 0;
+        const last = first + (contents[index + 2] ?? 0);
         if (first >= end) return;
         const from = Math.max(first, start);
-        const at = (contents[next + 3] ?? 0) + from - first;
+        const at = (contents[index + 3] ?? 0) + from - first;
         this.#whole.copyWithin(at, from + shift, Math.min(last, end) + shift);
-        // The rest of it is in the next chunk.
-        if (last > end) return;
+        if (last <= end) next = index + FIELDS;
       }
     };
   }

@@ -5,7 +5,7 @@ import type { SavedAssembly } from './assembly.ts';
 import { createAnew, openIfThere } from './blob-folder.ts';
 import type { ContentPlaces } from './content-places.ts';
 import type { FileSystem } from './file-system.ts';
-import { checkpointPath } from './layout.ts';
+import { checkpointPartPath, checkpointPartsIn, checkpointPath } from './layout.ts';
 import { readFully, writeFully } from './line-scanner.ts';
 import type { Extent } from './segment.ts';
 
@@ -78,16 +78,36 @@ export async function writeCheckpoint(
   isOwner: () => Promise<boolean>,
 ): Promise<void> {
   const bytes = bytesOf(checkpoint, covers);
-  const temporary = `${checkpointPath(directory)}.${epoch}.part`;
-  const file = await createAnew(fs, temporary);
+  await removeLeftovers(fs, directory, epoch);
+  const temporary = checkpointPartPath(directory, epoch);
   try {
-    await writeFully(file, bytes);
-  } finally {
-    await file.close();
+    const file = await createAnew(fs, temporary);
+    try {
+      await writeFully(file, bytes);
+    } finally {
+      await file.close();
+    }
+    // Nothing depends on it, so it need not survive a loss of power. One that is found cut off is left alone.
+    if (await isOwner()) return await fs.rename(temporary, checkpointPath(directory));
+  } catch (error) {
+    await unlinkIfPossible(fs, temporary);
+    throw error;
   }
-  // Nothing depends on it, so it need not survive a loss of power. One that is found cut off is left alone.
-  if (await isOwner()) await fs.rename(temporary, checkpointPath(directory));
-  else await fs.unlink(temporary);
+  await fs.unlink(temporary);
+}
+
+/** Removes what earlier owners have left that died while they wrote one. */
+async function removeLeftovers(fs: FileSystem, directory: string, epoch: number): Promise<void> {
+  for (const earlier of checkpointPartsIn(await fs.list(directory)))
+    if (earlier < epoch) await unlinkIfPossible(fs, checkpointPartPath(directory, earlier));
+}
+
+async function unlinkIfPossible(fs: FileSystem, path: string): Promise<void> {
+  try {
+    await fs.unlink(path);
+  } catch {
+    // It is in nobody's way.
+  }
 }
 
 function bytesOf(

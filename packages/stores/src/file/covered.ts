@@ -76,7 +76,7 @@ async function readCovered(
   }
 }
 
-/** Adds the contents that have files of their own. False where one is not what was written. */
+/** Adds the contents that have files of their own. False where one, wanted or not, is not what was written. */
 async function addApart(
   fs: FileSystem,
   directory: string,
@@ -85,11 +85,11 @@ async function addApart(
   bytes: Buffer,
 ): Promise<boolean> {
   try {
-    for (const [seq, at] of apart) {
-      const blob = segments.findLast(({ header }) => header.seq <= seq)?.contents.blobs.get(seq);
-      if (!blob) return false;
-      bytes.set(await readBlobBytes(fs, directory, blob), at);
-    }
+    for (const { contents } of segments)
+      for (const [seq, blob] of contents.blobs) {
+        const content = await readBlobBytes(fs, directory, blob);
+        for (const [wanted, at] of apart) if (wanted === seq) bytes.set(content, at);
+      }
     return true;
   } catch (error) {
     if (error instanceof JournalError && error.code === 'corrupt') return false;

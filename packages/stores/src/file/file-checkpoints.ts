@@ -46,8 +46,9 @@ export class FileCheckpoints implements Checkpoints {
 
   constructor(place: Place, { segments, covered }: Chain, owner: Owner | null) {
     this.#place = place;
-    this.#covers = segments.map(coverOf);
-    this.#bytes = sum(segments);
+    // One without entries is skipped by the next owner's segment, and so by whoever reads the checkpoint.
+    this.#covers = segments.filter(({ entries }) => entries > 0).map(coverOf);
+    this.#bytes = sum(this.#covers);
     this.#owner = owner;
     this.#covered = covered;
     this.#coveredBytes = sum(covered?.segments ?? []);

@@ -33,6 +33,19 @@ export function checkpointPath(directory: string): string {
   return join(directory, 'checkpoint');
 }
 
+/** The file that the owner of an epoch writes one to, before it takes the place of the one before. */
+export function checkpointPartPath(directory: string, epoch: number): string {
+  return `${checkpointPath(directory)}.${epoch}.part`;
+}
+
+/** The epochs whose owners have such a file among these. */
+export function checkpointPartsIn(names: readonly string[]): number[] {
+  return names.flatMap((name) => {
+    const [, epoch] = /^checkpoint\.(\d+)\.part$/.exec(name) ?? [];
+    return epoch === undefined ? [] : [Number(epoch)];
+  });
+}
+
 /** The first line of a segment. */
 export interface Header {
   readonly version: number;

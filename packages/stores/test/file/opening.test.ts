@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ConfigError } from '@pawl/agent-loop/store';
-import type { Entry, Journal } from '@pawl/agent-loop/store';
+import type { Entry, Journal, KeptCheckpoint } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, verifySession } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
@@ -178,5 +178,68 @@ describe('opening', () => {
     expect(await journal.checkpoints?.latest()).toBeNull();
     expect(journal.length).toBe(12);
     expect((await readAll(journal)).entries).toEqual(sampleEntries(12));
+  });
+
+  test('gives a content back wherever a checkpoint wants it, however it lies across what is read at once', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path, { blobBytes: 1 << 20 });
+    const entries = sampleEntries(120, { resultSize: 70_000 });
+    const journal = await store.open('s');
+    await journal.append(entries, 0);
+    const wanted = entries.filter(({ type }) => type === 'tool-end').map(({ seq }) => seq);
+    const pieces = [...wanted, 'and again', ...wanted];
+    await journal.checkpoints?.keep({
+      seq: 120,
+      state: '',
+      steps: '',
+      pieces,
+      free: { before: 0, behind: 0 },
+    });
+    await journal.close();
+    const { bytes, ends } = (await (await store.open('s')).checkpoints?.latest()) as KeptCheckpoint;
+    const texts = ends.map((to, index) => Buffer.from(bytes.subarray(ends[index - 1] ?? 0, to)).toString());
+    const contents = wanted.map((seq) => JSON.stringify((entries[seq] as { content?: unknown }).content));
+    expect(bytes.length).toBeGreaterThan(5 << 20);
+    expect(texts).toEqual([...contents, 'and again', ...contents]);
+  });
+
+  test('leaves a checkpoint alone where a content has changed that it does not even hold', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path, { blobBytes: 200 });
+    const journal = await store.open('s');
+    await journal.append(sampleEntries(20), 0);
+    await journal.checkpoints?.keep({
+      seq: 20,
+      state: '',
+      steps: '',
+      pieces: [],
+      free: { before: 0, behind: 0 },
+    });
+    await journal.close();
+    expect(await (await store.open('s', { readonly: true })).checkpoints?.latest()).not.toBeNull();
+    const [hash = ''] = readdirSync(`${folder.path}/s/blobs`);
+    const blob = `${folder.path}/s/blobs/${hash}`;
+    const bytes = readFileSync(blob);
+    for (const harm of [() => writeFileSync(blob, bytes.fill('?', 3, 4)), () => rmSync(blob)]) {
+      harm();
+      const damaged = await store.open('s', { readonly: true });
+      expect(await damaged.checkpoints?.latest()).toBeNull();
+      expect((await readAll(damaged)).error).toMatchObject({ code: 'corrupt', damage: { where: blob } });
+    }
+  });
+
+  test('removes what a dead owner has left of a checkpoint', async () => {
+    await using folder = await temporaryFolder();
+    const store = fileStore(folder.path);
+    await (await store.open('s')).close();
+    const journal = await store.open('s');
+    await journal.append(sampleEntries(9), 0);
+    for (const epoch of [1, 3]) writeFileSync(`${folder.path}/s/checkpoint.${epoch}.part`, 'half a che');
+    const free = { before: 0, behind: 0 };
+    await journal.checkpoints?.keep({ seq: 9, state: '', steps: '', pieces: [], free });
+    await journal.close();
+    // That of a later owner, which writes it now, is its own.
+    const left = readdirSync(`${folder.path}/s`).filter((name) => name.startsWith('checkpoint'));
+    expect(left).toEqual(['checkpoint', 'checkpoint.3.part']);
   });
 });
