@@ -2,6 +2,7 @@ import { type Amount, fromUsd, restoredAmount, type SavedAmount, savedAmount, to
 import type { Message } from '../api.ts';
 import { NOTHING, plus, type Spend } from './budget-book.ts';
 import type { ChildEndEvent, Entry, RequestEvent } from '../journal/events.ts';
+import { amountOf } from './ledger.ts';
 import { passesOf, tellsTokens } from './pricing.ts';
 import { promptTokensOf } from './usage.ts';
 
@@ -185,8 +186,4 @@ function savedSpend({ amount, tokens }: Spend): SavedSpend {
 
 function restoredSpend([amount, tokens]: SavedSpend): Spend {
   return { amount: restoredAmount(amount) ?? 0n, tokens };
-}
-
-function amountOf(usd: number | null | undefined): Amount | null {
-  return typeof usd === 'number' ? fromUsd(usd) : null;
 }
