@@ -17,8 +17,16 @@ export function toUsd(amount: Amount): number {
   return Number(`${amount}e-${DECIMALS}`);
 }
 
+/** The same number mostly comes several times in a row: a session and its run count it, each by itself and by its limits. */
+let latest = { usd: 0, amount: 0n };
+
 /** The amount that a number of USD shows: `fromUsd(toUsd(amount))` is `amount` where that has up to 15 digits. */
 export function fromUsd(usd: number): Amount {
+  if (usd !== latest.usd) latest = { usd, amount: read(usd) };
+  return latest.amount;
+}
+
+function read(usd: number): Amount {
   const pico = Math.round(usd * PICO_PER_USD);
   // Of 15 digits no two show as the same number.
   if (Math.abs(pico) < 1e15 && pico / PICO_PER_USD === usd) return BigInt(pico) * PICO;
