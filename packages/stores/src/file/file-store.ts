@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/store';
 import type { BudgetStore, FullJournal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
@@ -9,6 +8,7 @@ import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
 import { createWhole } from './create-session.ts';
+import { deleteSession } from './delete-session.ts';
 import { openForReading, openForWriting } from './open-session.ts';
 import type { Place } from './open-session.ts';
 import { asJournalError } from './journal-errors.ts';
@@ -28,13 +28,13 @@ export interface FileStoreOptions {
 
 const DEFAULT_BLOB_BYTES = 1 << 16;
 const DEFAULT_CHECKPOINT_BYTES = 1 << 20;
-/** No session begins with a dot. */
-const TRASH = '.deleted-';
 
 /**
  * Keeps each session in a folder of its own under `directory`, which is made when first needed. The format is described
  * in docs/session-format.md. For file systems of this machine: over a network, two machines may both take themselves
  * for the owner.
+ *
+ * `delete` refuses a folder that holds no session (`not-found`) or anything besides one (`io`), and leaves it as it is.
  */
 export function fileStore(
   directory: string,
@@ -115,7 +115,7 @@ export function fileStore(
     async delete(id) {
       checkJournalId(id);
       try {
-        await remove(fs, root, id);
+        await deleteSession(fs, root, id);
       } catch (error) {
         throw asJournalError(error, `The session ${JSON.stringify(id)} could not be deleted`);
       }
@@ -172,39 +172,12 @@ async function infoOf(fs: FileSystem, directory: string, id: string): Promise<Jo
   return bytes > 0 ? { id, bytes, createdAt, updatedAt } : undefined;
 }
 
-async function remove(fs: FileSystem, root: string, id: string): Promise<void> {
-  try {
-    // At once out of every reader's sight, and of its owner's, who is thereby fenced.
-    await fs.rename(join(root, id), join(root, `${TRASH}${randomUUID()}`));
-    await fs.syncDirectory(root);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
-  for (const name of await namesIn(fs, root)) if (name.startsWith(TRASH)) await empty(fs, join(root, name));
-}
-
-async function empty(fs: FileSystem, trash: string): Promise<void> {
-  const blobs = blobDirectory(trash);
-  for (const name of await namesIn(fs, blobs)) await ifThere(() => fs.unlink(join(blobs, name)));
-  await ifThere(() => fs.removeDirectory(blobs));
-  for (const name of await namesIn(fs, trash)) await ifThere(() => fs.unlink(join(trash, name)));
-  await ifThere(() => fs.removeDirectory(trash));
-}
-
 async function namesIn(fs: FileSystem, path: string): Promise<readonly string[]> {
   try {
     return await fs.list(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
     throw error;
-  }
-}
-
-async function ifThere(action: () => unknown): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
   }
 }
 

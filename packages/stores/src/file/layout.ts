@@ -4,6 +4,8 @@ import { join } from 'node:path';
 export const FORMAT_VERSION = 1;
 
 const SEGMENT = /^(\d{6,15})\.jsonl$/;
+const CHECKPOINT = /^checkpoint(\.\d+\.part)?$/;
+const BLOB = /^[0-9a-f]{64}(\.\d+\.part)?$/;
 
 /** The file of an epoch's segment. */
 export function segmentPath(directory: string, epoch: number): string {
@@ -44,6 +46,16 @@ export function checkpointPartsIn(names: readonly string[]): number[] {
     const [, epoch] = /^checkpoint\.(\d+)\.part$/.exec(name) ?? [];
     return epoch === undefined ? [] : [Number(epoch)];
   });
+}
+
+/** Whether a file of the session's folder has the name of a segment or a checkpoint, be it one that was never finished. */
+export function isSessionFile(name: string): boolean {
+  return SEGMENT.test(name) || CHECKPOINT.test(name);
+}
+
+/** Whether a file has the name of a content, be it one that was never finished. */
+export function isBlobName(name: string): boolean {
+  return BLOB.test(name);
 }
 
 /** The first line of a segment. */
