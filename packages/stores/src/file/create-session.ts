@@ -5,6 +5,7 @@ import type { Entry } from '@pawl/agent-loop/store';
 import { codeOf } from './file-system.ts';
 import { openForWriting } from './open-session.ts';
 import type { Place } from './open-session.ts';
+import { refuseOccupied } from './session-folder.ts';
 
 /** No session begins with a dot. */
 const UNFINISHED = '.new-';
@@ -17,7 +18,10 @@ const BATCH = 256;
  */
 export async function createWhole(place: Place, entries: AsyncIterable<Entry>): Promise<void> {
   const { fs, root, directory, id } = place;
-  if (await fs.stat(directory)) throw exists(id);
+  if (await fs.stat(directory)) {
+    await refuseOccupied(place);
+    throw exists(id);
+  }
   const unfinished = join(root, `${UNFINISHED}${randomUUID()}`);
   await fill({ ...place, directory: unfinished }, entries);
   try {

@@ -39,7 +39,6 @@ async function contentsOf(fs: FileSystem, root: string, id: string): Promise<Fol
   try {
     return await lookInto(fs, directory);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return { ours: [], others: [], hasSegments: false };
     if (codeOf(error) === 'ENOTDIR' && (await fs.stat(directory))) throw noSession(root, id, 'is a file');
     throw error;
   }

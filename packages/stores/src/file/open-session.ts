@@ -13,6 +13,7 @@ import { writeLine } from './line.ts';
 import { writeFully } from './line-scanner.ts';
 import { readRange } from './segment.ts';
 import type { Segment } from './segment.ts';
+import { refuseOccupied } from './session-folder.ts';
 import { fenced } from './journal-errors.ts';
 
 /** Where a session is. */
@@ -55,9 +56,10 @@ export async function openForWriting(place: Place): Promise<FileJournal> {
 
 async function tryToOpen(place: Place): Promise<FileJournal | undefined> {
   const { fs, root, directory, id } = place;
-  await makeDirectory(fs, directory);
+  const isNew = await makeDirectory(fs, directory);
   const before = await ifThere(() => readChainFrom(fs, directory));
   if (!before) return undefined;
+  if (!isNew && before.segments.length === 0 && !before.damage) await refuseOccupied(place);
   checkName(before, id);
   if (before.damage) return journalOf(place, before, null);
   // Whoever made the folder may have died before this.

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { JournalError } from '@pawl/agent-loop/store';
 import { readFully } from './line-scanner.ts';
 import { codeOf } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
@@ -13,19 +14,38 @@ export interface FolderContents {
   readonly hasSegments: boolean;
 }
 
+/** The folder of a session, and that of all. */
+interface Where {
+  readonly fs: FileSystem;
+  readonly root: string;
+  readonly directory: string;
+  readonly id: string;
+}
+
 const BLOBS = 'blobs';
 /** Names that an error shows. */
 const SHOWN = 3;
 
-/** Tells what a store has written into a folder from what it has not. Rejects with `ENOENT` where there is none. */
+/** Tells what a store has written into a folder from what it has not. Nothing where there is none. */
 export async function lookInto(fs: FileSystem, directory: string): Promise<FolderContents> {
   const [ours, others]: [string[], string[]] = [[], []];
-  for (const name of await fs.list(directory)) {
+  for (const name of await namesIn(fs, directory)) {
     const strange =
       name === BLOBS ? await strangeBlobs(fs, directory) : await strangeFile(fs, directory, name);
     (strange ? others : ours).push(strange ?? name);
   }
   return { ours, others, hasSegments: epochsIn(ours).length > 0 };
+}
+
+/** Throws where a folder that is to become a session's holds what no store has written. */
+export async function refuseOccupied({ fs, root, directory, id }: Where): Promise<void> {
+  const { others, hasSegments } = await lookInto(fs, directory);
+  if (hasSegments || others.length === 0) return;
+  throw new JournalError(
+    'bad-id',
+    `The session ${JSON.stringify(id)} can not be made: ${directory} holds ${shownNames(others)} and no session. ` +
+      `Nothing was written. Take another id, or keep sessions in a folder of their own instead of ${root}.`,
+  );
 }
 
 /** Some names, for an error. */
@@ -40,10 +60,9 @@ async function strangeFile(fs: FileSystem, directory: string, name: string): Pro
 
 async function strangeBlobs(fs: FileSystem, directory: string): Promise<string | undefined> {
   try {
-    const strange = (await fs.list(blobDirectory(directory))).find((name) => !isBlobName(name));
+    const strange = (await namesIn(fs, blobDirectory(directory))).find((name) => !isBlobName(name));
     return strange && join(BLOBS, strange);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
     if (codeOf(error) === 'ENOTDIR') return BLOBS;
     throw error;
   }
@@ -66,6 +85,16 @@ async function canBeOurs(fs: FileSystem, path: string): Promise<boolean> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return true;
     if (codeOf(error) === 'EISDIR') return false;
+    throw error;
+  }
+}
+
+/** Somebody else may have deleted the folder meanwhile. */
+async function namesIn(fs: FileSystem, path: string): Promise<readonly string[]> {
+  try {
+    return await fs.list(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ConfigError } from '@pawl/agent-loop/store';
@@ -7,6 +7,7 @@ import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, verifySession } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { treeOf, writeTree } from '../support/tree.ts';
 
 async function readAll(journal: Journal): Promise<{ entries: Entry[]; error: unknown }> {
   const entries: Entry[] = [];
@@ -16,6 +17,10 @@ async function readAll(journal: Journal): Promise<{ entries: Entry[]; error: unk
   } catch (error) {
     return { entries, error };
   }
+}
+
+async function* iterate<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
 }
 
 describe('opening', () => {
@@ -151,6 +156,44 @@ describe('opening', () => {
       code: 'corrupt',
     });
     expect(readFileSync(path).length).toBe(whole.length);
+  });
+
+  test.for<[holds: string, files: Readonly<Record<string, string>>, told: string]>([
+    ['a program', { 'src/main.ts': 'main();' }, 'holds main.ts and no session'],
+    ['folders', { 'src/lib/deep/a.ts': '' }, 'holds lib and no session'],
+    [
+      'a record of somebody else',
+      { 'src/000001.jsonl': '{"text":"a"}' },
+      'holds 000001.jsonl and no session',
+    ],
+    ['what only looks like contents', { 'src/blobs/a': '' }, 'holds blobs/a and no session'],
+  ])('makes no session in a folder that holds %s', async ([, files, told]) => {
+    await using folder = await temporaryFolder();
+    writeTree(folder.path, files);
+    const before = treeOf(folder.path);
+    const store = fileStore(folder.path);
+    for (const make of [() => store.open('src'), () => store.create?.('src', iterate(sampleEntries(3)))])
+      await expect(make()).rejects.toMatchObject({
+        name: 'JournalError',
+        code: 'bad-id',
+        message: expect.stringContaining(`${folder.path}/src ${told}`) as string,
+      });
+    expect(treeOf(folder.path)).toEqual(before);
+  });
+
+  test.for<[holds: string, files: Readonly<Record<string, string>>]>([
+    ['nothing', {}],
+    ['an empty segment', { 's/000001.jsonl': '' }],
+    ['a header that was cut off', { 's/000001.jsonl': '3e920b65 120 {"for' }],
+    ['an empty segment, and a file of somebody else', { 's/000001.jsonl': '', 's/.DS_Store': 'x' }],
+  ])('goes on where a creation was cut off and left %s', async ([, files]) => {
+    await using folder = await temporaryFolder();
+    mkdirSync(`${folder.path}/s`);
+    writeTree(folder.path, files);
+    const journal = await fileStore(folder.path).open('s');
+    await journal.append(sampleEntries(3), 0);
+    await journal.close();
+    expect((await fileStore(folder.path).open('s')).length).toBe(3);
   });
 
   test('refuses what is no folder name or number', () => {
