@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { JournalError } from '@pawl/agent-loop/store';
-import { codeOf } from './file-system.ts';
+import { codeOf, namesIn } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, isBlobName, isSessionFile } from './layout.ts';
 import { lookInto, shownNames } from './session-folder.ts';
@@ -75,15 +75,6 @@ async function empty(fs: FileSystem, trash: string): Promise<void> {
 
 /** Why a folder is not removed: it is gone, holds something, or is none. */
 const KEPT = ['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'];
-
-async function namesIn(fs: FileSystem, path: string): Promise<readonly string[]> {
-  try {
-    return await fs.list(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
-    throw error;
-  }
-}
 
 async function unless(codes: readonly string[], action: () => unknown): Promise<void> {
   try {

@@ -3,7 +3,7 @@ import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/stor
 import type { BudgetStore, FullJournal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
 import { updateBudget } from './budget-folder.ts';
-import { codeOf } from './file-system.ts';
+import { codeOf, namesIn } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
@@ -146,7 +146,7 @@ async function syncParents(fs: FileSystem, path: string): Promise<void> {
 
 async function list(fs: FileSystem, root: string): Promise<readonly JournalInfo[]> {
   const infos: JournalInfo[] = [];
-  for (const id of await namesIn(fs, root)) {
+  for (const id of await namesIn(fs, root, 'missing')) {
     if (!isJournalId(id)) continue;
     const info = await infoOf(fs, join(root, id), id);
     if (info) infos.push(info);
@@ -156,7 +156,8 @@ async function list(fs: FileSystem, root: string): Promise<readonly JournalInfo[
 
 /** Undefined for what is no session: another folder, or one whose making was cut off. */
 async function infoOf(fs: FileSystem, directory: string, id: string): Promise<JournalInfo | undefined> {
-  const segments = epochsIn(await namesIn(fs, directory)).map((epoch) => segmentPath(directory, epoch));
+  const names = await namesIn(fs, directory);
+  const segments = epochsIn(names).map((epoch) => segmentPath(directory, epoch));
   const blobFolder = blobDirectory(directory);
   const blobs = segments.length > 0 ? await namesIn(fs, blobFolder) : [];
   let bytes = 0;
@@ -170,15 +171,6 @@ async function infoOf(fs: FileSystem, directory: string, id: string): Promise<Jo
     updatedAt = Math.max(updatedAt, stat.updatedAt);
   }
   return bytes > 0 ? { id, bytes, createdAt, updatedAt } : undefined;
-}
-
-async function namesIn(fs: FileSystem, path: string): Promise<readonly string[]> {
-  try {
-    return await fs.list(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
-    throw error;
-  }
 }
 
 function isJournalId(name: string): boolean {

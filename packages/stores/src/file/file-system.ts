@@ -49,3 +49,18 @@ export interface FileSystem {
 export function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
+
+/** The names in a folder; none where there is no such folder, or, unless it is only to be `missing`, something else. */
+export async function namesIn(
+  fs: FileSystem,
+  path: string,
+  none: 'missing' | 'no folder' = 'no folder',
+): Promise<readonly string[]> {
+  try {
+    return await fs.list(path);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || (code === 'ENOTDIR' && none === 'no folder')) return [];
+    throw error;
+  }
+}

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { JournalError } from '@pawl/agent-loop/store';
 import { readFully } from './line-scanner.ts';
-import { codeOf } from './file-system.ts';
+import { codeOf, namesIn } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, isBlobName, isSessionFile } from './layout.ts';
 
@@ -29,7 +29,7 @@ const SHOWN = 3;
 /** Tells what a store has written into a folder from what it has not. Nothing where there is none. */
 export async function lookInto(fs: FileSystem, directory: string): Promise<FolderContents> {
   const [ours, others]: [string[], string[]] = [[], []];
-  for (const name of await namesIn(fs, directory)) {
+  for (const name of await namesIn(fs, directory, 'missing')) {
     const strange =
       name === BLOBS ? await strangeBlobs(fs, directory) : await strangeFile(fs, directory, name);
     (strange ? others : ours).push(strange ?? name);
@@ -60,7 +60,9 @@ async function strangeFile(fs: FileSystem, directory: string, name: string): Pro
 
 async function strangeBlobs(fs: FileSystem, directory: string): Promise<string | undefined> {
   try {
-    const strange = (await namesIn(fs, blobDirectory(directory))).find((name) => !isBlobName(name));
+    const strange = (await namesIn(fs, blobDirectory(directory), 'missing')).find(
+      (name) => !isBlobName(name),
+    );
     return strange && join(BLOBS, strange);
   } catch (error) {
     if (codeOf(error) === 'ENOTDIR') return BLOBS;
@@ -85,16 +87,6 @@ async function canBeOurs(fs: FileSystem, path: string): Promise<boolean> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return true;
     if (codeOf(error) === 'EISDIR') return false;
-    throw error;
-  }
-}
-
-/** Somebody else may have deleted the folder meanwhile. */
-async function namesIn(fs: FileSystem, path: string): Promise<readonly string[]> {
-  try {
-    return await fs.list(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }
