@@ -23,4 +23,5 @@ export type {
   JournalInfo,
   JournalStore,
 } from './journal/journal.ts';
+export { checkOptions } from './option-checks.ts';
 export { memoryStore } from './journal/memory-store.ts';

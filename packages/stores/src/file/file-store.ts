@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/store';
+import { checkJournalId, checkOptions, ConfigError, JournalError } from '@pawl/agent-loop/store';
 import type { BudgetStore, FullJournal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { makeDirectory } from './blob-folder.ts';
 import { updateBudget } from './budget-folder.ts';
@@ -7,6 +7,7 @@ import { codeOf, namesIn } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
+import { checkFolder } from './check-folder.ts';
 import { createWhole } from './create-session.ts';
 import { deleteSession } from './delete-session.ts';
 import { openForReading, openForWriting } from './open-session.ts';
@@ -40,26 +41,8 @@ export function fileStore(
   directory: string,
   options: FileStoreOptions = {},
 ): JournalStore<FullJournal> & BudgetStore {
-  if (typeof directory !== 'string' || directory === '') {
-    throw new ConfigError('fileStore', `needs the path of a folder, got ${JSON.stringify(directory)}.`);
-  }
-  const {
-    fileSystem: fs = nodeFileSystem,
-    blobBytes = DEFAULT_BLOB_BYTES,
-    checkpointBytes = DEFAULT_CHECKPOINT_BYTES,
-  } = options;
-  if (!Number.isSafeInteger(blobBytes) || blobBytes < 1) {
-    throw new ConfigError(
-      'blobBytes',
-      `must be a whole number of bytes from 1 on, got ${JSON.stringify(blobBytes)}.`,
-    );
-  }
-  if (!(Number.isSafeInteger(checkpointBytes) || checkpointBytes === Infinity) || checkpointBytes < 1) {
-    throw new ConfigError(
-      'checkpointBytes',
-      `must be a whole number of bytes from 1 on, or Infinity, got ${JSON.stringify(checkpointBytes)}.`,
-    );
-  }
+  checkFolder('fileStore', 'a folder', directory);
+  const { fs, blobBytes, checkpointBytes } = settingsFrom(options);
   const root = resolve(directory);
   const placeOf = (id: string): Place => ({
     fs,
@@ -121,6 +104,30 @@ export function fileStore(
       }
     },
   };
+}
+
+const OPTIONS: readonly (keyof FileStoreOptions)[] = ['blobBytes', 'checkpointBytes', 'fileSystem'];
+
+function settingsFrom(options: FileStoreOptions): Pick<Place, 'fs' | 'blobBytes' | 'checkpointBytes'> {
+  checkOptions('fileStore', options, OPTIONS);
+  const {
+    fileSystem: fs = nodeFileSystem,
+    blobBytes = DEFAULT_BLOB_BYTES,
+    checkpointBytes = DEFAULT_CHECKPOINT_BYTES,
+  } = options;
+  if (!Number.isSafeInteger(blobBytes) || blobBytes < 1) {
+    throw new ConfigError(
+      'blobBytes',
+      `must be a whole number of bytes from 1 on, got ${JSON.stringify(blobBytes)}.`,
+    );
+  }
+  if (!(Number.isSafeInteger(checkpointBytes) || checkpointBytes === Infinity) || checkpointBytes < 1) {
+    throw new ConfigError(
+      'checkpointBytes',
+      `must be a whole number of bytes from 1 on, or Infinity, got ${JSON.stringify(checkpointBytes)}.`,
+    );
+  }
+  return { fs, blobBytes, checkpointBytes };
 }
 
 /** Makes a folder and those above it, unless they are there. */

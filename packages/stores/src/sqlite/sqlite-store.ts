@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { checkJournalId, ConfigError, JournalError } from '@pawl/agent-loop/store';
+import { checkJournalId, checkOptions, ConfigError, JournalError } from '@pawl/agent-loop/store';
 import type { BudgetStore, FullJournal, JournalInfo, JournalStore } from '@pawl/agent-loop/store';
 import { asJournalError, connect, transaction } from './database.ts';
 import type { Connection } from './database.ts';
@@ -12,6 +12,8 @@ export interface SqliteStoreOptions {
   readonly now?: () => number;
 }
 
+const OPTIONS: readonly (keyof SqliteStoreOptions)[] = ['now'];
+
 /** A store over one connection. */
 export interface SqliteStore extends JournalStore<FullJournal>, BudgetStore, AsyncDisposable {
   /** Closes the connection. Journals that are open end with it. */
@@ -23,9 +25,14 @@ export interface SqliteStore extends JournalStore<FullJournal>, BudgetStore, Asy
  * `entries` holds each entry as JSON. Needs Node 22.13 or later. The file is opened when first needed; every call blocks
  * the process while SQLite works.
  */
-export function sqliteStore(file: string, { now = Date.now }: SqliteStoreOptions = {}): SqliteStore {
+export function sqliteStore(file: string, options: SqliteStoreOptions = {}): SqliteStore {
   if (typeof file !== 'string' || file === '' || file === ':memory:') {
     throw new ConfigError('sqliteStore', `needs the path of a file, got ${JSON.stringify(file)}.`);
+  }
+  checkOptions('sqliteStore', options, OPTIONS);
+  const { now = Date.now } = options;
+  if (typeof now !== 'function') {
+    throw new ConfigError('now', `must be a function, got ${JSON.stringify(now)}.`);
   }
   const path = resolve(file);
   let connecting: Promise<Connection> | undefined;

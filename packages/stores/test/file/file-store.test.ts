@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { JournalError } from '@pawl/agent-loop/store';
+import { ConfigError, JournalError } from '@pawl/agent-loop/store';
 import { fileStore } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -40,4 +40,34 @@ describe('the folder of a file store', () => {
       }
     },
   );
+});
+
+describe('the options of a file store', () => {
+  test('are refused where one is unknown, with those that are known', () => {
+    const known = 'Known: blobBytes, checkpointBytes, fileSystem.';
+    const misspelt: object = { checkpointByte: 1 };
+    expect(() => fileStore('x', misspelt)).toThrow(
+      new ConfigError('fileStore', `there is no option "checkpointByte". ${known}`),
+    );
+  });
+
+  test.for([null, 'sessions', 7, []])('are refused where they are none: %j', (options) => {
+    expect(() => fileStore('x', options as object)).toThrow(
+      /^fileStore: expected an object of options, got /,
+    );
+  });
+
+  test('are refused where a number is none of bytes', () => {
+    for (const option of ['blobBytes', 'checkpointBytes'])
+      for (const bytes of [0, -1, 1.5, Number.NaN, '1'])
+        expect(() => fileStore('x', { [option]: bytes })).toThrow(
+          new RegExp(`^${option}: must be a whole number of bytes from 1 on`),
+        );
+    expect(() => fileStore('x', { blobBytes: Infinity })).toThrow(ConfigError);
+    expect(() => fileStore('x', { checkpointBytes: Infinity })).not.toThrow();
+  });
+
+  test.for(['', undefined, null, 7])('and the folder is needed: %j is none', (folder) => {
+    expect(() => fileStore(folder as string)).toThrow(/^fileStore: needs the path of a folder, got /);
+  });
 });

@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { ConfigError } from '@pawl/agent-loop/store';
 import type { Entry, Journal, KeptCheckpoint } from '@pawl/agent-loop/store';
 import { sampleEntries } from '@pawl/agent-loop/testkit';
 import { fileStore, verifySession } from '@pawl/stores/file';
@@ -194,11 +193,6 @@ describe('opening', () => {
     await journal.append(sampleEntries(3), 0);
     await journal.close();
     expect((await fileStore(folder.path).open('s')).length).toBe(3);
-  });
-
-  test('refuses what is no folder name or number', () => {
-    expect(() => fileStore('')).toThrow(new ConfigError('fileStore', 'needs the path of a folder, got "".'));
-    expect(() => fileStore('x', { blobBytes: 0 })).toThrow(/blobBytes: must be a whole number/);
   });
 
   test('leaves a checkpoint alone that holds more than the next owner has counted', async () => {

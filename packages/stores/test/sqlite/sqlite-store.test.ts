@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { JournalError } from '@pawl/agent-loop/store';
+import { ConfigError, JournalError } from '@pawl/agent-loop/store';
 import type { Journal } from '@pawl/agent-loop/store';
 import { budgetStoreConformance, sampleEntries, storeConformance } from '@pawl/agent-loop/testkit';
 import { sqliteStore } from '@pawl/stores/sqlite';
@@ -36,6 +36,18 @@ describe('SQLite store', () => {
   };
   const cases = [...storeConformance(harness), ...budgetStoreConformance(harness)];
   for (const { name, skip, run } of cases) test(`${name}`, { skip: skip !== false }, run);
+
+  test('options that are unknown are refused with those that are known', () => {
+    const unknown: object = { foo: 1 };
+    expect(() => sqliteStore('x.db', unknown)).toThrow(
+      new ConfigError('sqliteStore', 'there is no option "foo". Known: now.'),
+    );
+    expect(() => sqliteStore('x.db', null as unknown as object)).toThrow(
+      /^sqliteStore: expected an object of/,
+    );
+    expect(() => sqliteStore('x.db', { now: 7 as never })).toThrow(/^now: must be a function, got 7/);
+    expect(() => sqliteStore('')).toThrow(/^sqliteStore: needs the path of a file, got ""/);
+  });
 
   test('entries can be queried', async () => {
     await using folder = await temporaryFolder();
