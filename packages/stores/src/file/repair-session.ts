@@ -1,7 +1,8 @@
 import { basename, dirname, resolve } from 'node:path';
-import { JournalError } from '@pawl/agent-loop/store';
+import { checkOptions, ConfigError, JournalError } from '@pawl/agent-loop/store';
 import type { Entry, JournalDamage } from '@pawl/agent-loop/store';
 import { readChain } from './chain.ts';
+import { checkFolder } from './check-folder.ts';
 import { fileStore } from './file-store.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { nodeFileSystem } from './node-file-system.ts';
@@ -30,15 +31,19 @@ export interface RepairReport {
   readonly damage: JournalDamage | null;
 }
 
+const OPTIONS: readonly (keyof RepairOptions)[] = ['into', 'fileSystem'];
 const BATCH = 64;
 /** Every mend gets the reading further; there are at most as many as this in one session. */
 const MAX_MENDS = 1000;
 
 /**
  * Copies a session into a new one, with what can be restored restored, up to the first damage that can not. The session
- * itself stays as it is. Rejects with a JournalError where there is nothing to copy, or something in the way.
+ * itself stays as it is. Rejects with a JournalError where there is nothing to copy, or something in the way, and with a
+ * ConfigError for what is no folder.
  */
 export async function repairSession(directory: string, options: RepairOptions): Promise<RepairReport> {
+  checkFolder('repairSession', 'the folder of one session, such as .pawl/sessions/review', directory);
+  checkRepair(options);
   const { into, fileSystem = nodeFileSystem } = options;
   const [from, to] = [resolve(directory), resolve(into)];
   try {
@@ -50,6 +55,17 @@ export async function repairSession(directory: string, options: RepairOptions): 
   } catch (error) {
     throw asJournalError(error, `The session in ${from} could not be repaired`);
   }
+}
+
+function checkRepair(options: unknown): asserts options is RepairOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError(
+      'repairSession',
+      `needs where the copy is to go, { into: '.pawl/sessions/review-repaired' }, got ${JSON.stringify(options)}.`,
+    );
+  }
+  checkOptions('repairSession', options, OPTIONS);
+  checkFolder('into', 'the folder that the copy is to go to', (options as Partial<RepairOptions>).into);
 }
 
 /** Finds what can be mended, one damage after the other. Returns the one that can not. */

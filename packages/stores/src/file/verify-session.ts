@@ -1,8 +1,9 @@
 import { basename, join, resolve } from 'node:path';
-import { JournalError } from '@pawl/agent-loop/store';
+import { checkOptions, JournalError } from '@pawl/agent-loop/store';
 import type { JournalDamage } from '@pawl/agent-loop/store';
 import { readChain } from './chain.ts';
 import type { Chain } from './chain.ts';
+import { checkFolder } from './check-folder.ts';
 import type { FileSystem } from './file-system.ts';
 import { blobDirectory, epochsIn, segmentPath } from './layout.ts';
 import { nodeFileSystem } from './node-file-system.ts';
@@ -39,11 +40,16 @@ export interface VerifyOptions {
   readonly fileSystem?: FileSystem;
 }
 
+const OPTIONS: readonly (keyof VerifyOptions)[] = ['fileSystem'];
+
 /**
  * Reads all of a session's folder and tells what it finds, down to bytes that belong to nothing. Writes nothing. Rejects
- * with a JournalError where there is no session to look at, or only one of a newer version.
+ * with a JournalError where there is no session to look at, or only one of a newer version, and with a ConfigError for
+ * what is no folder.
  */
 export async function verifySession(directory: string, options: VerifyOptions = {}): Promise<SessionReport> {
+  checkFolder('verifySession', 'the folder of one session, such as .pawl/sessions/review', directory);
+  checkOptions('verifySession', options, OPTIONS);
   const { fileSystem: fs = nodeFileSystem } = options;
   const folder = resolve(directory);
   try {
