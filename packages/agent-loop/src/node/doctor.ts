@@ -115,9 +115,7 @@ async function lookAtStore({
   const closer = verify ? (await verify()).findings : [];
   for (const finding of closer) {
     const { kind, repairable = false } = finding;
-    const remedy = repairable
-      ? 'repairSession restores it into a copy'
-      : 'repairSession copies what comes before it';
+    const remedy = `repairSession() of '@pawl/stores/file' ${repairable ? 'restores it into a copy' : 'copies what comes before it'}`;
     if (kind === 'damage') found.push({ kind: 'problem', message: `${placeOf(finding)}; ${remedy}` });
     else found.push({ kind: 'note', message: `${kind}: ${placeOf(finding)}` });
   }

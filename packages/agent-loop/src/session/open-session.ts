@@ -316,7 +316,8 @@ export class OpenSession<Output> implements Session<Output> {
       throw new ConfigError(
         'session',
         `session "${this.id}" is damaged in ${damage.where}, bytes ${damage.from} to ${damage.to} (${damage.message}). ` +
-          'It can be read and forked up to there; repairSession() of the store recovers what can be recovered into a copy.',
+          'It can be read up to there, and a fork can go on from there. Some stores can recover more: for a fileStore ' +
+          "there is repairSession() of '@pawl/stores/file'.",
       );
     }
   }

@@ -90,7 +90,9 @@ describe('doctor', () => {
     expect(quick.healthy).toBe(false);
     expect(messages(quick.findings)[0]).toMatch(/^problem: .*\.jsonl, bytes \d+ to \d+: /);
     const close = await doctor({ store: here.store, id: ID, verify: () => verifySession(folder) });
-    expect(messages(close.findings)[0]).toMatch(/^problem: .*\.jsonl, bytes \d+ to \d+: .*; repairSession /);
+    expect(messages(close.findings)[0]).toMatch(
+      /^problem: .*\.jsonl, bytes \d+ to \d+: .*; repairSession\(\) of '@pawl\/stores\/file' /,
+    );
     expect(close.findings.filter(({ kind }) => kind === 'problem')).toHaveLength(1);
   });
 

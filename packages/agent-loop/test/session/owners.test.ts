@@ -222,6 +222,9 @@ describe('a damaged session', () => {
       expect((error as Error).message).toMatch(
         new RegExp(`damaged in .*${segment}, bytes ${damaged.damage?.from} to ${damaged.damage?.to}`),
       );
+      expect((error as Error).message).toContain(
+        "for a fileStore there is repairSession() of '@pawl/stores/file'",
+      );
     }
     const file = join(here.folder, 'saved.jsonl');
     await damaged.save(file);

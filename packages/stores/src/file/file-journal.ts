@@ -15,7 +15,7 @@ import { writeFully } from './line-scanner.ts';
 import { extractOf, readEntries, withoutLines } from './read-entries.ts';
 import type { Extract } from './read-entries.ts';
 import type { Extent } from './segment.ts';
-import { asJournalError, corrupt, fenced, type Owner } from './journal-errors.ts';
+import { asJournalError, corrupt, fenced, notAppendable, type Owner } from './journal-errors.ts';
 
 /** The segment that a journal appends to: its header is written. */
 export interface OwnSegment extends Pick<Extent, 'bytes' | 'crc' | 'sum'> {
@@ -102,7 +102,7 @@ export class FileJournal implements Journal {
   append(entries: readonly Entry[], expectedSeq: number, { sync = true }: AppendOptions = {}): Promise<void> {
     const own = this.#own;
     if (this.#closing) return Promise.reject(new JournalError('closed', 'The journal is closed.'));
-    if (this.damage) return Promise.reject(corrupt(this.damage));
+    if (this.damage) return Promise.reject(notAppendable(this.damage, this.#place.directory));
     if (!own) return Promise.reject(new JournalError('readonly', 'The journal was opened for reading.'));
     this.#appending += 1;
     const ended = (): void => void (this.#appending -= 1);

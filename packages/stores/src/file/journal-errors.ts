@@ -22,6 +22,17 @@ export function asJournalError(error: unknown, message: string): JournalError {
 
 /** A JournalError `corrupt` that names the damage. */
 export function corrupt(damage: JournalDamage): JournalError {
-  const { where, from, to, message } = damage;
-  return new JournalError('corrupt', `${message} (bytes ${from} to ${to} of ${where})`, { damage });
+  return new JournalError('corrupt', told(damage), { damage });
+}
+
+/** The same for whoever wants to append to the session in this folder. */
+export function notAppendable(damage: JournalDamage, directory: string): JournalError {
+  const message =
+    `${told(damage)}. Nothing can be appended to a damaged session. repairSession(${JSON.stringify(directory)}, { into }) ` +
+    "of '@pawl/stores/file' recovers what can be recovered into a copy.";
+  return new JournalError('corrupt', message, { damage });
+}
+
+function told({ where, from, to, message }: JournalDamage): string {
+  return `${message} (bytes ${from} to ${to} of ${where})`;
 }

@@ -55,6 +55,12 @@ describe('opening', () => {
     expect(damaged.damage?.from).toBeLessThanOrEqual(300);
     expect(damaged.damage?.to).toBeGreaterThanOrEqual(310);
     expect(readdirSync(`${folder.path}/s`)).toEqual(['000001.jsonl']);
+    await expect(damaged.append([], damaged.length)).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining(
+        `of ${path}). Nothing can be appended to a damaged session. repairSession("${folder.path}/s", { into }) of '@pawl/stores/file'`,
+      ) as string,
+    });
     writeFileSync(path, bytes);
     await owner.append(sampleEntries(1, { from: 10 }), 10);
     await owner.close();
