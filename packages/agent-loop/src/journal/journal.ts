@@ -92,7 +92,8 @@ export interface JournalStore<J extends Journal = Journal> {
  *
  * - `fenced`: another owner has opened it since, or it was deleted. `seq-conflict`: it holds another number of entries than expected.
  * - `corrupt`: damaged bytes, named in `damage`. `newer-version`: written by a newer version of the format.
- * - `not-found`, `bad-id`, `readonly`, `closed`: what they say. `io`: the file system or database failed; see `cause`.
+ * - `bad-id`: the id is unsafe, or what the store would keep under it is somebody else's. `not-found`, `readonly`, `closed`:
+ *   what they say. `io`: the file system or database failed, see `cause`; or something is in the way.
  */
 export type JournalErrorCode =
   | 'fenced'
