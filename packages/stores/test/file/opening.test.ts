@@ -239,7 +239,8 @@ describe('opening', () => {
       free: { before: 0, behind: 0 },
     });
     await journal.close();
-    const { bytes, ends } = (await (await store.open('s')).checkpoints?.latest()) as KeptCheckpoint;
+    const kept = await (await store.open('s')).checkpoints?.latest();
+    const { bytes, ends } = kept as KeptCheckpoint;
     const texts = ends.map((to, index) => Buffer.from(bytes.subarray(ends[index - 1] ?? 0, to)).toString());
     const contents = wanted.map((seq) => JSON.stringify((entries[seq] as { content?: unknown }).content));
     expect(bytes.length).toBeGreaterThan(5 << 20);
