@@ -138,6 +138,13 @@ export function shown(value: unknown): string {
       : String(value);
 }
 
+/** The same, with the fields of an object, one level deep: for what looks nearly right. */
+export function shownFields(value: unknown): string {
+  if (shown(value) !== 'an object') return shown(value);
+  const fields = Object.entries(value as object).map(([key, inner]) => `${key}: ${shown(inner)}`);
+  return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`;
+}
+
 /** The fields that have a value. */
 export function withoutUndefined<T extends object>(given: T): T {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;

@@ -53,5 +53,8 @@ export type ApprovalDecision =
   | boolean
   | { readonly allow: boolean; readonly input?: unknown; readonly reason?: string };
 
-/** Decides on calls of tools that need approval. */
+/**
+ * Decides on calls of tools that need approval. Where it throws, or returns what is no decision, such as nothing, the call is
+ * not run and its error says so.
+ */
 export type Approve = (call: ToolCall) => Awaitable<ApprovalDecision>;

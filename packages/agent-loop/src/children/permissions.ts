@@ -1,5 +1,6 @@
 import type { AgentSpec } from '../agent/agent-spec.ts';
 import type { ApprovalDecision, Approve, Hooks, ToolCall } from '../agent/hooks.ts';
+import { checkDecision } from '../tools/tool-call.ts';
 
 /** Who may forbid the calls of a run: its agent, and the agents of all runs above it. */
 export interface Permissions {
@@ -11,10 +12,20 @@ export interface Permissions {
 /** The permissions of a run: at most those of the run that started it. */
 export function permissionsOf(spec: Pick<AgentSpec, 'approve' | 'hooks'>, above?: Permissions): Permissions {
   const beforeTool = spec.hooks.beforeTool?.bind(spec.hooks);
-  if (!above) return { approve: spec.approve, beforeTool };
+  const approve = spec.approve && checked(spec.approve);
+  if (!above) return { approve, beforeTool };
   return {
-    approve: both(spec.approve, above.approve),
+    approve: both(approve, above.approve),
     beforeTool: first(above.beforeTool, beforeTool),
+  };
+}
+
+/** Throws what is no decision: taken for a no in silence, a forgotten `return` could not be found. */
+function checked(approve: Approve): Approve {
+  return async (call) => {
+    const decision: unknown = await approve(call);
+    checkDecision(decision, 'what approve returned');
+    return decision as ApprovalDecision;
   };
 }
 
@@ -32,7 +43,7 @@ function both(own: Approve | undefined, above: Approve | undefined): Approve | u
 }
 
 function allows(decision: ApprovalDecision): boolean {
-  return typeof decision === 'object' && decision !== null ? decision.allow === true : decision === true;
+  return typeof decision === 'object' ? decision.allow : decision;
 }
 
 /** The first that denies a call, or answers it, counts. */

@@ -3,7 +3,7 @@ import { ConfigError, messageOf } from '../errors.ts';
 import type { ToolOutcome } from '../journal/events.ts';
 import type { ApprovalDecision, ToolCall } from '../agent/hooks.ts';
 import type { RunState } from '../loop/run-state.ts';
-import { refuseUnknown, shown } from '../option-checks.ts';
+import { refuseUnknown, shownFields } from '../option-checks.ts';
 import { scrubText } from '../scrub.ts';
 import { copyJson } from './json-copy.ts';
 import { shapeOutput, textAlone } from './tool-content.ts';
@@ -79,10 +79,7 @@ function checkedAccess(access: ToolAccess | undefined): ToolAccess | undefined {
   const { reads, writes, ...others } = Object(access) as Record<string, unknown>;
   if (typeof access === 'object' && isKeys(reads) && isKeys(writes) && Object.keys(others).length === 0)
     return access;
-  const fields = Object.entries(Object(access)).map(([key, value]) => `${key}: ${shown(value)}`);
-  const given =
-    typeof access === 'object' && !Array.isArray(access) ? `{ ${fields.join(', ')} }` : shown(access);
-  throw new TypeError(`access returned ${given}, not { reads, writes } with lists of texts`);
+  throw new TypeError(`access returned ${shownFields(access)}, not { reads, writes } with lists of texts`);
 }
 
 /** Asks the hook and, where the tool needs it, for a decision. */
@@ -121,7 +118,7 @@ export async function decideCall(
 function verdictOf<V>(given: V, keys: readonly string[], expected: string): Exclude<V, void> | undefined {
   if (given === undefined || given === null || given === false) return undefined;
   if (typeof given === 'object' && keys.some((key) => key in given)) return given as Exclude<V, void>;
-  throw new TypeError(`it returned ${shown(given)}, not ${expected} or nothing`);
+  throw new TypeError(`it returned ${shownFields(given)}, not ${expected} or nothing`);
 }
 
 async function needsApproval(run: RunState, call: ToolUseBlock, { tool, input }: Ready): Promise<boolean> {
@@ -181,18 +178,13 @@ export interface Decision {
 }
 
 /** Throws a ConfigError for what is no decision: the first one counts, so a slip could never be mended. */
-export function checkDecision(given: unknown): void {
+export function checkDecision(given: unknown, what = 'decision'): void {
   if (typeof given === 'boolean') return;
-  if (
-    typeof given === 'object' &&
-    given !== null &&
-    typeof (given as { allow?: unknown }).allow === 'boolean'
-  ) {
-    return refuseUnknown('decision', given, ['allow', 'input', 'reason']);
-  }
+  if (typeof (Object(given) as { allow?: unknown }).allow === 'boolean')
+    return refuseUnknown(what, given as object, ['allow', 'input', 'reason']);
   throw new ConfigError(
-    'decision',
-    `expected true, false or { allow: true | false, input?, reason? }, got ${shown(given)}.`,
+    what,
+    `expected true, false or { allow: true | false, input?, reason? }, got ${shownFields(given)}.`,
   );
 }
 

@@ -73,14 +73,30 @@ describe('a decision', () => {
       ),
       [],
     ],
-    ['nothing', undefined as never, failed('call_1', 'This call was denied.'), []],
-    ['null', null as never, failed('call_1', 'This call was denied.'), []],
-    ['a yes that is not true', { allow: 'yes' } as never, failed('call_1', 'This call was denied.'), []],
   ])('%s', async (_, decision, result, inputs) => {
     const { tool, ran } = removal();
     const { results } = await turnOf([tool], [remove('a')], { approve: () => decision });
     expect(results).toEqual([result]);
     expect(ran).toEqual(inputs);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['nothing, as where a return is forgotten', undefined, 'undefined'],
+    ['null', null, 'null'],
+    ['a text', 'yes', '"yes"'],
+    ['an object without allow', {}, '{}'],
+    ['an object that names it otherwise', { approved: true }, '{ approved: true }'],
+    ['an allow that is neither true nor false', { allow: 'yes' }, '{ allow: "yes" }'],
+  ])('that is none runs nothing, and is told: %s', async (_, decision, got) => {
+    const { tool, ran } = removal();
+    const { results } = await turnOf([tool], [remove('a')], { approve: () => decision as never });
+    expect(results).toEqual([
+      failed(
+        'call_1',
+        `The call was not run: the approval failed: what approve returned: expected true, false or { allow: true | false, input?, reason? }, got ${got}.`,
+      ),
+    ]);
+    expect(ran).toEqual([]);
   });
 
   test('may take its time; the other calls run meanwhile, and it is told as it happens', async () => {

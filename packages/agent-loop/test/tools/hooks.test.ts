@@ -144,7 +144,7 @@ describe('beforeTool', () => {
       () => ({ allow: false }) as never,
       failed(
         'call_1',
-        'The call was not run: the beforeTool hook failed: it returned an object, not { deny: reason }, { result } or nothing',
+        'The call was not run: the beforeTool hook failed: it returned { allow: false }, not { deny: reason }, { result } or nothing',
       ),
       0,
     ],
@@ -201,7 +201,7 @@ describe('afterTool', () => {
     ...[
       ['a yes', true, 'true'] as const,
       ['the text itself', 'short', '"short"'] as const,
-      ['a content that is named otherwise', { content: 'short' }, 'an object'] as const,
+      ['a content that is named otherwise', { content: 'short' }, '{ content: "short" }'] as const,
     ].map(
       ([what, verdict, got]) =>
         [
