@@ -206,6 +206,7 @@ function compileStandard(schema: StandardSchema, option: string): CompiledSchema
 }
 
 function compileJsonSchema(schema: ObjectJsonSchema, option: string): CompiledSchema {
+  refuseShape(schema, option);
   const json = requireObject(schema as unknown as JsonObject, option);
   refuseUncheckable(json, option);
   let validator: StandardSchema;
@@ -218,6 +219,22 @@ function compileJsonSchema(schema: ObjectJsonSchema, option: string): CompiledSc
     );
   }
   return { jsonSchema: json, check: checkWith(validator) };
+}
+
+/** The fields of an object, each with its schema, are no schema of the object. */
+function refuseShape(given: object, option: string): void {
+  const fields = Object.entries(given);
+  if (!fields.some(([, value]) => isSchema(value))) return;
+  const shape = fields.slice(0, 3).map(([key]) => `${key}: ...`);
+  if (fields.length > shape.length) shape.push('...');
+  throw new ConfigError(
+    option,
+    `expected a schema, got an object with schemas as its fields. Wrap it: z.object({ ${shape.join(', ')} }).`,
+  );
+}
+
+function isSchema(value: unknown): boolean {
+  return ['_zod', '_def', '~standard'].some((mark) => mark in (Object(value) as object));
 }
 
 /** What a converter gives, without what only names the dialect. What it throws becomes a ConfigError. */

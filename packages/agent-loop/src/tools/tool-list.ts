@@ -62,7 +62,19 @@ function nameOf(item: GivenTool): string {
   if (typeof name !== 'string') throw new ConfigError('tools', `a tool has no name: ${described(item)}.`);
   if (!runs && typeof type !== 'string')
     throw new ConfigError('tools', `"${name}" has no run function. Make it with defineTool.`);
+  refuseUnmade(item, name);
   return name;
+}
+
+/** What has a `run` as tools of the SDK have, and is none: an agent, or the options of a tool. */
+function refuseUnmade(item: GivenTool, name: string): void {
+  if ('asTool' in item)
+    throw new ConfigError(
+      'tools',
+      `"${name}" is an agent. Give it in subagents: [agent], or as a tool: agent.asTool().`,
+    );
+  if ('definition' in item || 'input_schema' in item || 'type' in item) return;
+  throw new ConfigError('tools', `"${name}" is not made yet. Wrap its options: defineTool({ ... }).`);
 }
 
 function described(item: object): string {

@@ -138,6 +138,18 @@ test('defineTool takes results of any size', () => {
   expect(define({ maxResultBytes: Infinity })()).toMatchObject({ maxResultBytes: Infinity });
 });
 
+test('a tool that is not made yet is told from one of the SDK, and so is an agent', () => {
+  const given = { model: 'claude-sonnet-5-5', name: 'reader' };
+  const withTools = (tool: unknown) => () => createAgent({ ...given, tools: [tool as never] });
+  expect(refusal(withTools({ name: 'weather', description: 'x', input: city, run: () => '' }))).toBe(
+    'tools: "weather" is not made yet. Wrap its options: defineTool({ ... }).',
+  );
+  expect(refusal(withTools({ name: 'weather', run: () => '' }))).toMatch(/^tools: "weather" is not made yet/);
+  expect(refusal(withTools(createAgent(given)))).toBe(
+    'tools: "reader" is an agent. Give it in subagents: [agent], or as a tool: agent.asTool().',
+  );
+});
+
 function sdkTool() {
   return betaZodTool({ name: 'sdk', description: 'x', inputSchema: city, run: () => '' });
 }
@@ -147,6 +159,8 @@ describe('a schema is refused that', () => {
     `tool weather: input: must describe an object at the top, got ${got}. Wrap it: z.object({ value: ... }).`;
   const empty =
     'tool weather: input: became an empty JSON Schema. Describe an object, such as z.object({ city: z.string() }).';
+  const shape = (wrapped: string) =>
+    `tool weather: input: expected a schema, got an object with schemas as its fields. Wrap it: z.object(${wrapped}).`;
   const unwritable = (what: string) =>
     `tool weather: input: cannot be written as JSON Schema (${what} cannot be represented in JSON Schema). Use types that exist in JSON.`;
   const zod3 = (got: string) =>
@@ -156,6 +170,13 @@ describe('a schema is refused that', () => {
     ['is null', null, 'tool weather: input: expected a schema such as z.object({ ... }), got null.'],
     ['is text', 'string', 'tool weather: input: expected a schema such as z.object({ ... }), got "string".'],
     ['is an empty JSON Schema', {}, empty],
+    ['is a shape', { city: z.string() }, shape('{ city: ... }')],
+    [
+      'is a shape of more fields',
+      { a: z3.string(), b: z3.string(), c: 1, d: 1 },
+      shape('{ a: ..., b: ..., c: ..., ... }'),
+    ],
+    ['is a shape with a field named type', { type: z.string() }, shape('{ type: ... }')],
     ['takes anything (zod 4)', z.any(), empty],
     ['is a text (zod 4)', z.string(), union('"string"')],
     ['is a list (zod 4)', z.array(z.string()), union('"array"')],
@@ -346,6 +367,11 @@ describe('createAgent refuses', () => {
       'an output that is not of an object',
       create({ output: z.string() }),
       'output: must describe an object at the top, got "string". Wrap it: z.object({ value: ... }).',
+    ],
+    [
+      'an output that is a shape',
+      create({ output: { city: z.string() } }),
+      'output: expected a schema, got an object with schemas as its fields. Wrap it: z.object({ city: ... }).',
     ],
     ...(
       [
