@@ -12,7 +12,7 @@ import {
   type ContextOption,
   contextParams,
 } from './context-option.ts';
-import { checkClient, defaultClient } from './default-client.ts';
+import { checkClient, DEFAULT_ACCOUNT, defaultClient } from './default-client.ts';
 import { type Budget, gateOf } from '../money/budget.ts';
 import { ConfigError } from '../errors.ts';
 import { gateOfGovernor, type Governor } from '../governor/governor.ts';
@@ -105,7 +105,6 @@ export interface AgentOptions<O extends Schema | undefined = undefined> {
 }
 
 const DEFAULT_MAX_TOKENS = 32_000;
-const DEFAULT_ACCOUNT = {};
 
 const OPTIONS: readonly (keyof AgentOptions)[] = [
   'name',

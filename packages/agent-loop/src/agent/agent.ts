@@ -3,6 +3,7 @@ import { type AgentOptions, toSpec } from './agent-options.ts';
 import { type AgentStream, openStream } from './agent-stream.ts';
 import type { AgentSpec } from './agent-spec.ts';
 import type { ContentBlockParam, MessageParam, Model, RequestParams } from '../api.ts';
+import { missingKey } from './default-client.ts';
 import { countTokens } from '../money/count-tokens.ts';
 import { ConfigError, RunError } from '../errors.ts';
 import type { AgentEvent } from '../journal/events.ts';
@@ -161,6 +162,8 @@ async function preview(given: AgentSpec, input: RunInput, options: RunOptions = 
   } catch (error) {
     options.signal?.throwIfAborted();
     if (RunError.is(error)) throw error;
+    const keyless = missingKey(spec.account, error);
+    if (keyless !== undefined) throw new RunError('config', keyless, { cause: error });
     const lost = lostByApi(error, spec.seams.now());
     throw new RunError(lost.code, lost.message, { cause: error });
   }

@@ -1,5 +1,5 @@
 import type { Client } from '../api.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError, messageOf } from '../errors.ts';
 import { shown } from '../option-checks.ts';
 
 /** Throws unless `client` is undefined or can be asked for messages. */
@@ -10,6 +10,20 @@ export function checkClient(client: unknown): void {
     'client',
     `expected a client of the SDK, such as new Anthropic(), got ${shown(client)}${typeof client === 'object' && client !== null ? ' without messages.create' : ''}. Leave it out for the default one.`,
   );
+}
+
+/** Stands for the account of all agents that were given no client. */
+export const DEFAULT_ACCOUNT = {};
+
+/**
+ * What to do where the SDK found no key for the default client; undefined for any other error. What a client that was given
+ * lacks only its owner knows.
+ */
+export function missingKey(account: object, thrown: unknown): string | undefined {
+  const message = messageOf(thrown);
+  if (account !== DEFAULT_ACCOUNT || !message.startsWith('Could not resolve authentication method'))
+    return undefined;
+  return `There is no key for the API. Set ANTHROPIC_API_KEY, or give the agent a client: createAgent({ client: new Anthropic({ apiKey }) }). (${message})`;
 }
 
 const latest = new Map<boolean, { readonly settings: string; readonly client: Client }>();

@@ -1,5 +1,6 @@
 import type { AttemptWatch } from '../loop/admission.ts';
 import type { Message, StreamEvent } from '../api.ts';
+import { missingKey } from '../agent/default-client.ts';
 import { messageOf } from '../errors.ts';
 import { DoubtfulTry } from './doubtful-try.ts';
 import { LostReply, lostByApi, notSent } from './lost-reply.ts';
@@ -207,7 +208,7 @@ class ModelCall {
     const lost = lostByApi(error, now);
     // What is thrown before any answer and is no error of the API or the network is about the client: no key, a bad header.
     if (this.#streaming || lost.code !== 'stream-broken') return lost;
-    return notSent('config', messageOf(error), error);
+    return notSent('config', missingKey(this.#run.spec.account, error) ?? messageOf(error), error);
   }
 
   #end(): void {

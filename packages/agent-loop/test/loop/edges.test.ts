@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { createEmulator, reply, script, text, toolUse } from '@pawl/emulator';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createAgent, defineTool, openSession, RunError, type RunOptions } from '../../src/index.ts';
 import { memoryStore } from '../../src/store.ts';
@@ -112,6 +112,25 @@ describe('a client that cannot send', () => {
       .catch((thrown: unknown) => thrown);
     expect(RunError.is(error) && error.code).toBe('config');
     expect((error as RunError).message).toMatch(/^Could not resolve authentication method(?!.*tries)/);
+  });
+});
+
+describe('without a client and without a key', () => {
+  it.each(['run', 'preview'] as const)('%s says how to give one', async (method) => {
+    for (const name of Object.keys(process.env))
+      if (name.startsWith('ANTHROPIC_')) vi.stubEnv(name, undefined);
+    vi.stubEnv('ANTHROPIC_CONFIG_DIR', '/nowhere');
+    vi.stubEnv('ANTHROPIC_BASE_URL', 'http://nowhere.invalid');
+    const error: unknown = await createAgent({ model: 'm' })
+      [method]('Go.')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'config',
+      message: expect.stringMatching(
+        /^There is no key for the API\. Set ANTHROPIC_API_KEY, or give the agent a client: .*\(Could not resolve/,
+      ) as string,
+      cause: { message: expect.stringMatching(/^Could not resolve authentication method/) as string },
+    });
   });
 });
 
