@@ -1,6 +1,6 @@
 import type { JsonValue } from '../api.ts';
 import { ConfigError } from '../errors.ts';
-import { shown } from '../option-checks.ts';
+import { lossIn } from '../json-loss.ts';
 
 /** How much of an input is kept for people, in characters. */
 const SHOWN_CHARS = 100;
@@ -11,40 +11,13 @@ const SHOWN_CHARS = 100;
  */
 export function keptValue(what: string, value: unknown): JsonValue | undefined {
   if (value === undefined) return undefined;
-  refuseUnkept(what, value, '', new Set());
-  return JSON.parse(JSON.stringify(value)) as JsonValue;
-}
-
-function refuseUnkept(what: string, value: unknown, path: string, above: Set<object>): void {
-  const refuse = (got: string): never => {
-    throw new ConfigError(
-      what,
-      `expected a value that JSON can hold${path === '' ? '' : ` at ${path}`}, got ${got}: it is kept in the journal and has to come back as it was. ` +
-        'Use texts, finite numbers, booleans, null, lists and plain objects.',
-    );
-  };
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : refuse(String(value));
-  if (typeof value !== 'object') return refuse(typeof value === 'bigint' ? 'a bigint' : shown(value));
-  if (above.has(value)) return refuse('an object that holds itself');
-  above.add(value);
-  if (Array.isArray(value)) {
-    // By index: a hole in a list would be passed over otherwise.
-    for (let index = 0; index < value.length; index += 1)
-      refuseUnkept(what, value[index], `${path}[${index}]`, above);
-  } else {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== Object.prototype && prototype !== null) refuse(`an object of ${nameOf(value)}`);
-    if ('toJSON' in value) refuse('an object with toJSON');
-    for (const [key, inner] of Object.entries(value))
-      if (inner !== undefined) refuseUnkept(what, inner, path === '' ? key : `${path}.${key}`, above);
-  }
-  above.delete(value);
-}
-
-function nameOf(value: object): string {
-  const { constructor } = value as { constructor?: { name?: unknown } };
-  return typeof constructor?.name === 'string' && constructor.name !== '' ? constructor.name : 'a class';
+  const loss = lossIn(value, 'to come back');
+  if (loss === undefined) return JSON.parse(JSON.stringify(value)) as JsonValue;
+  throw new ConfigError(
+    what,
+    `expected a value that JSON can hold${loss.path === '' ? '' : ` at ${loss.path}`}, got ${loss.what}: it is kept in the journal and has to come back as it was. ` +
+      'Use texts, finite numbers, booleans, null, lists and plain objects.',
+  );
 }
 
 /** What a step works on, for telling whether it is still the same. */

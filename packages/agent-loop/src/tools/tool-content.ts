@@ -1,4 +1,5 @@
 import type { JsonValue, ToolResultBlock, ToolResultContent } from '../api.ts';
+import { lossIn } from '../json-loss.ts';
 import { contentBlocks, sendable } from './content-block.ts';
 
 /** What a tool may return: text, any JSON value, or content blocks (text, image, document, search_result). `undefined` is no content. */
@@ -21,18 +22,12 @@ export function shapeOutput(output: unknown, maxBytes: number): ToolResultConten
 const INSTEAD = 'Return a string, a JSON value or content blocks.';
 
 function jsonOf(output: unknown): string {
-  let lost: string | undefined;
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(output, (key, value: unknown) => {
-      if (isLost(value)) lost ??= `a ${kindOf(value)}${key === '' ? '' : ` as ${JSON.stringify(key)}`}`;
-      return value;
-    });
-  } catch (error) {
-    throw new TypeError(`The tool returned a value that is not JSON. ${INSTEAD}`, { cause: error });
+  const loss = lossIn(output, 'to be read');
+  if (loss) {
+    const where = loss.path === '' ? '' : ` as ${JSON.stringify(loss.path)}`;
+    throw new TypeError(`The tool returned ${loss.what}${where}, which JSON cannot hold. ${INSTEAD}`);
   }
-  if (lost !== undefined) throw new TypeError(`The tool returned ${lost}, which JSON would lose. ${INSTEAD}`);
-  return json ?? '';
+  return JSON.stringify(output) ?? '';
 }
 
 /** The content of an error result: the API takes text alone there. */
@@ -41,24 +36,6 @@ export function textAlone(content: ToolResultContent): ToolResultContent {
   return content.map((block) =>
     block.type === 'text' ? block : { type: 'text', text: `[A block of type ${block.type} is left out.]` },
   );
-}
-
-/** JSON leaves out functions and symbols, and shows as `{}` what a class keeps to itself: a Map, a promise, a Response. */
-function isLost(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null)
-    return typeof value === 'function' || typeof value === 'symbol';
-  if (Array.isArray(value)) return false;
-  return value instanceof Error || (Object.keys(value).length === 0 && !isPlain(value));
-}
-
-/** Of no class, whichever realm it is from. */
-function isPlain(value: object): boolean {
-  const parent: unknown = Object.getPrototypeOf(value);
-  return parent === null || Object.getPrototypeOf(parent) === null;
-}
-
-function kindOf(value: unknown): string {
-  return typeof value === 'object' && value !== null ? value.constructor.name : typeof value;
 }
 
 /** Cuts at a whole character and says so, so that the model can ask for less. */

@@ -162,7 +162,7 @@ describe('beforeTool', () => {
       () => ({ result: 1n as never }),
       failed(
         'call_1',
-        'The call was not run: the beforeTool hook failed: The tool returned a value that is not JSON. Return a string, a JSON value or content blocks.',
+        'The call was not run: the beforeTool hook failed: The tool returned a bigint, which JSON cannot hold. Return a string, a JSON value or content blocks.',
       ),
       0,
     ],

@@ -47,6 +47,14 @@ describe('what a tool returns is what the model reads', () => {
     content: [{ type: 'text', text: 'Oslo' }],
   };
 
+  const once = { n: 1 };
+  class Same {
+    readonly n = 1;
+    toJSON() {
+      return this;
+    }
+  }
+
   test.each<[string, unknown, unknown]>([
     ['text', 'rain', 'rain'],
     ['an empty text', '', ''],
@@ -73,6 +81,9 @@ describe('what a tool returns is what the model reads', () => {
       },
       '{"a":{"n":1},"b":{},"c":{}}',
     ],
+    ['one object at two places', [once, once], '[{"n":1},{"n":1}]'],
+    ['what makes JSON of itself by giving itself', new Same(), '{"n":1}'],
+    ['undefined in a list', [undefined], '[null]'],
     ['fields that are undefined', { a: undefined, b: 1 }, '{"b":1}'],
     [
       'blocks',
@@ -101,10 +112,11 @@ describe('what a tool returns is what the model reads', () => {
 describe('what is not JSON is an error that says what to return', () => {
   const cycle: Record<string, unknown> = {};
   cycle['self'] = cycle;
-  const not =
-    'Error: The tool returned a value that is not JSON. Return a string, a JSON value or content blocks.';
-  const kind = (name: string) =>
-    `Error: The tool returned a ${name}, which JSON would lose. Return a string, a JSON value or content blocks.`;
+  const kind = (what: string) =>
+    `Error: The tool returned ${what}, which JSON cannot hold. Return a string, a JSON value or content blocks.`;
+  const boom = () => {
+    throw new Error('no disk');
+  };
   class Closed {
     readonly #rows = [1];
     get rows() {
@@ -113,25 +125,42 @@ describe('what is not JSON is an error that says what to return', () => {
   }
 
   test.each<[string, unknown, string]>([
-    ['a bigint', 1n, not],
-    ['a bigint inside', { n: 1n }, not],
-    ['a cycle', cycle, not],
-    ['a function', () => {}, kind('function')],
-    ['a symbol', Symbol('x'), kind('symbol')],
-    ['a map, which JSON would empty', new Map([['a', 1]]), kind('Map')],
-    ['a set, which JSON would empty', new Set([1]), kind('Set')],
-    ['an error, which JSON would empty', new TypeError('x'), kind('TypeError')],
-    ['a map inside', { a: [{ b: new Map() }] }, kind('Map as "b"')],
-    ['a promise inside', { a: 1, b: Promise.resolve(2) }, kind('Promise as "b"')],
-    ['a function inside, which JSON would leave out', { a: { b() {} } }, kind('function as "b"')],
-    ['a symbol in a list', [Symbol('x')], kind('symbol as "0"')],
+    ['a bigint', 1n, kind('a bigint')],
+    ['a bigint inside', { rows: [{ id: 1n }] }, kind('a bigint as "rows[0].id"')],
+    ['a cycle', cycle, kind('an object that holds itself as "self"')],
+    [
+      'a getter that throws',
+      { a: Object.defineProperty({}, 'b', { get: boom, enumerable: true }) },
+      kind('a getter that throws (no disk) as "a.b"'),
+    ],
+    ['a toJSON that throws', [{ toJSON: boom }], kind('an object whose toJSON throws (no disk) as "[0]"')],
+    ['a function', () => {}, kind('a function')],
+    ['a symbol', Symbol('x'), kind('a symbol')],
+    ['a map, which JSON would empty', new Map([['a', 1]]), kind('a Map')],
+    ['a set, which JSON would empty', new Set([1]), kind('a Set')],
+    ['an error, which JSON would empty', new TypeError('x'), kind('a TypeError')],
+    ['a map inside', { a: [{ b: new Map() }] }, kind('a Map as "a[0].b"')],
+    ['a map that a toJSON gives', { a: { toJSON: () => new Map() } }, kind('a Map as "a"')],
+    ['a promise inside', { a: 1, b: Promise.resolve(2) }, kind('a Promise as "b"')],
+    ['a function inside, which JSON would leave out', { a: { b() {} } }, kind('a function as "a.b"')],
+    ['a symbol in a list', [Symbol('x')], kind('a symbol as "[0]"')],
     [
       'an error inside, whose message JSON would leave out',
       { e: Object.assign(new Error('x'), { code: 1 }) },
-      kind('Error as "e"'),
+      kind('an Error as "e"'),
     ],
-    ['what a class keeps to itself', { at: new Closed() }, kind('Closed as "at"')],
-    ['what a library keeps to itself', [new URLSearchParams('a=1')], kind('URLSearchParams as "0"')],
+    ['what a class keeps to itself', { at: new Closed() }, kind('a Closed as "at"')],
+    ['what a class without a name keeps to itself', new (class {})(), kind('a class without a name')],
+    ['what a library keeps to itself', [new URLSearchParams('a=1')], kind('a URLSearchParams as "[0]"')],
+    ['a generator', (function* numbers() {})(), kind('a Generator')],
+    ['an asynchronous generator', (async function* numbers() {})(), kind('an AsyncGenerator')],
+    ['what is no number, which JSON would make null', { mean: 0 / 0 }, kind('NaN as "mean"')],
+    ['an infinite number, which JSON would make null', [-1 / 0], kind('-Infinity as "[0]"')],
+    [
+      'a date of no time, which JSON would make null',
+      { at: new Date('soon') },
+      kind('an invalid Date as "at"'),
+    ],
   ])('%s', async (_, output, content) => {
     expect(await answerOf(giving(output))).toEqual(failed('call_1', content));
   });
