@@ -102,9 +102,14 @@ export function checkMoney(option: string, value: unknown): void {
 
 /** Throws unless `value` is undefined or a whole number above 0. */
 export function checkCount(option: string, value: unknown): void {
-  checkPositive(option, value);
-  if (value !== undefined && !Number.isInteger(value))
-    throw new ConfigError(option, `must be a whole number, got ${shown(value)}.`);
+  if (value === undefined || (Number.isSafeInteger(value) && (value as number) > 0)) return;
+  throw new ConfigError(option, `must be a whole number above 0, got ${shown(value)}.`);
+}
+
+/** Throws unless `value` is undefined or a whole number of 0 or above. */
+export function checkCountOrZero(option: string, value: unknown): void {
+  if (value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)) return;
+  throw new ConfigError(option, `must be a whole number of 0 or above, got ${shown(value)}.`);
 }
 
 /** Throws unless `value` is undefined or a duration that a timer can wait for. */

@@ -2,7 +2,7 @@ import type { RequestParams } from '../api.ts';
 import { type CacheOption, toCacheSettings } from '../cache/cache-option.ts';
 import { ConfigError } from '../errors.ts';
 import { type AutoCompaction, isCompacted, latestCompaction } from '../money/compaction-plan.ts';
-import { checkCount, refuseUnknown, shown } from '../option-checks.ts';
+import { checkCount, checkCountOrZero, refuseUnknown, shown } from '../option-checks.ts';
 
 /**
  * What the API does with a conversation that grows long. It happens on the server: the transcript stays whole, and what
@@ -68,7 +68,7 @@ export function checkContext({ model = '', context, request = {} }: Given): void
       'does nothing: give compactAt, clearToolUsesAt or countFrom, in prompt tokens.',
     );
   checkCount('context.clearToolUsesAt', clearToolUsesAt);
-  if (keepToolUses !== 0) checkCount('context.keepToolUses', keepToolUses);
+  checkCountOrZero('context.keepToolUses', keepToolUses);
   if (compactAt === 'auto') checkAuto(model);
   else checkCount('context.compactAt', compactAt);
   if (typeof compactAt === 'number' && compactAt < LEAST_COMPACT_AT)

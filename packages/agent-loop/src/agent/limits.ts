@@ -1,10 +1,10 @@
-import { ConfigError } from '../errors.ts';
 import {
+  checkCount,
+  checkCountOrZero,
   checkDuration,
   checkNotNegative,
   checkOptions,
   checkPositive,
-  shown,
   withoutUndefined,
 } from '../option-checks.ts';
 
@@ -69,13 +69,14 @@ const WHOLE: readonly (keyof Limits)[] = [
 /** Checks limits and completes them. Throws a ConfigError that names the one at fault. */
 export function toLimits(given: Partial<Limits> = {}): Limits {
   checkOptions('limits', given, [...Object.keys(DEFAULT_LIMITS), 'usd']);
-  for (const key of Object.keys(given) as (keyof Limits)[]) {
-    const value = given[key];
-    const check = key.endsWith('Ms') ? checkDuration : checkPositive;
-    if (MAY_BE_ZERO.includes(key)) checkNotNegative(`limits.${key}`, value);
-    if (!(value === 0 && MAY_BE_ZERO.includes(key))) check(`limits.${key}`, value);
-    if (value !== undefined && WHOLE.includes(key) && !Number.isInteger(value))
-      throw new ConfigError(`limits.${key}`, `must be a whole number, got ${shown(value)}.`);
-  }
+  for (const key of Object.keys(given) as (keyof Limits)[]) checkLimit(key, given[key]);
   return { ...DEFAULT_LIMITS, ...withoutUndefined(given) };
+}
+
+function checkLimit(key: keyof Limits, value: unknown): void {
+  const option = `limits.${key}`;
+  const mayBeZero = MAY_BE_ZERO.includes(key);
+  if (WHOLE.includes(key)) return (mayBeZero ? checkCountOrZero : checkCount)(option, value);
+  if (mayBeZero) checkNotNegative(option, value);
+  if (!(value === 0 && mayBeZero)) (key.endsWith('Ms') ? checkDuration : checkPositive)(option, value);
 }

@@ -1,7 +1,7 @@
 import type { Gate } from '../loop/admission.ts';
 import { ConfigError } from '../errors.ts';
 import type { GovernorStore } from './governor-store.ts';
-import { refuseUnknown, shown } from '../option-checks.ts';
+import { checkCount, refuseUnknown, shown } from '../option-checks.ts';
 import { RateGovernor } from './rate-governor.ts';
 
 /** What `createGovernor` takes. */
@@ -59,16 +59,15 @@ function checked(options: GovernorOptions): GovernorOptions {
     throw new ConfigError('createGovernor', `expected an object of options, got ${shown(options)}.`);
   refuseUnknown('createGovernor', options, OPTIONS);
   const { concurrency, reserve, store } = options;
-  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0))
-    throw new ConfigError('concurrency', `must be a whole number above 0, got ${shown(concurrency)}.`);
+  checkCount('createGovernor.concurrency', concurrency);
   if (reserve !== undefined && !(typeof reserve === 'number' && reserve >= 0 && reserve < 1))
     throw new ConfigError(
-      'reserve',
+      'createGovernor.reserve',
       `must be a share from 0 to below 1, such as 0.2, got ${shown(reserve)}.`,
     );
   if (store !== undefined && !(typeof store?.tell === 'function' && typeof store.follow === 'function'))
     throw new ConfigError(
-      'store',
+      'createGovernor.store',
       `must have the functions tell(note) and follow(listener), got ${shown(store)}.`,
     );
   return options;

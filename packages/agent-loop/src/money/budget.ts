@@ -7,7 +7,7 @@ import type { BudgetStore } from './budget-store.ts';
 import { type BudgetPeriod, windowOf } from './budget-window.ts';
 import { ConfigError } from '../errors.ts';
 import { checkJournalId } from '../journal/journal.ts';
-import { checkMoney, checkPositive, refuseUnknown, shown } from '../option-checks.ts';
+import { checkCount, checkMoney, refuseUnknown, shown } from '../option-checks.ts';
 
 /** What `createBudget` takes: `usd`, `tokens`, or both. */
 export interface BudgetOptions {
@@ -131,22 +131,20 @@ function checkOptions(options: BudgetOptions): void {
   const { usd, tokens, per, store, id, reserve } = options;
   if (usd === undefined && tokens === undefined)
     throw new ConfigError('createBudget', 'limits nothing. Give usd, tokens, or both.');
-  checkMoney('usd', usd);
-  checkPositive('tokens', tokens);
-  if (tokens !== undefined && !Number.isSafeInteger(tokens))
-    throw new ConfigError('tokens', `must be a whole number, got ${shown(tokens)}.`);
+  checkMoney('createBudget.usd', usd);
+  checkCount('createBudget.tokens', tokens);
   if (per !== undefined && !['run', 'day', 'month'].includes(per))
     throw new ConfigError(
-      'per',
+      'createBudget.per',
       `must be "run", "day" or "month", got ${shown(per)}. Leave it out for a budget for life.`,
     );
   if (store !== undefined) checkStore(store, per);
   if (id !== undefined) checkId(id);
   if (reserve === undefined) return;
-  if (reserve !== 0) checkMoney('reserve', reserve);
+  if (reserve !== 0) checkMoney('createBudget.reserve', reserve);
   if (usd === undefined || reserve >= usd)
     throw new ConfigError(
-      'reserve',
+      'createBudget.reserve',
       `is a part of usd and must be below it, got ${shown(reserve)} of ${shown(usd)}.`,
     );
 }
@@ -154,12 +152,12 @@ function checkOptions(options: BudgetOptions): void {
 function checkStore(store: BudgetStore, per: BudgetOptions['per']): void {
   if (typeof store !== 'object' || store === null || typeof store.updateBudget !== 'function')
     throw new ConfigError(
-      'store',
+      'createBudget.store',
       'must be a store that keeps budgets, such as fileStore() or sqliteStore() of @pawl/stores.',
     );
   if (per === 'run')
     throw new ConfigError(
-      'store',
+      'createBudget.store',
       'has no use for a budget per run: what a run has spent is in its session. Leave it out.',
     );
 }
@@ -169,7 +167,7 @@ function checkId(id: unknown): void {
     checkJournalId(id);
   } catch {
     throw new ConfigError(
-      'id',
+      'createBudget.id',
       `must be 1 to 128 letters, digits, "_", "-" or ".", with no dot at either end, got ${shown(id)}.`,
     );
   }

@@ -94,9 +94,13 @@ function check(sizes: CompactionSizes): void {
   refuseUnknown('compactionWorth', sizes, FIELDS);
   const { fromTokens, toTokens, summaryTokens, cache } = sizes;
   for (const [name, tokens] of Object.entries({ fromTokens, toTokens, summaryTokens: summaryTokens ?? 1 })) {
-    if (tokens === undefined) throw new ConfigError(name, 'is missing: a number of tokens.');
-    checkCount(name, tokens);
+    const option = `compactionWorth.${name}`;
+    if (tokens === undefined) throw new ConfigError(option, 'is missing: a number of tokens.');
+    checkCount(option, tokens);
   }
   if (cache !== undefined && !['5m', '1h', 'off'].includes(cache))
-    throw new ConfigError('cache', `must be "5m", "1h" or "off", got ${JSON.stringify(cache)}.`);
+    throw new ConfigError(
+      'compactionWorth.cache',
+      `must be "5m", "1h" or "off", got ${JSON.stringify(cache)}.`,
+    );
 }

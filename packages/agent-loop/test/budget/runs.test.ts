@@ -244,26 +244,29 @@ describe('the closing answer', () => {
 describe('createBudget', () => {
   test.each([
     [{}, 'createBudget: limits nothing. Give usd, tokens, or both.'],
-    [{ usd: -1 }, 'usd: must be a number above 0, got -1.'],
-    [{ usd: 1e-20 }, 'usd: must be a finite number of USD of at most 18 decimals, got 1e-20.'],
-    [{ tokens: 1.5 }, 'tokens: must be a whole number, got 1.5.'],
+    [{ usd: -1 }, 'createBudget.usd: must be a number above 0, got -1.'],
+    [{ usd: 1e-20 }, 'createBudget.usd: must be a finite number of USD of at most 18 decimals, got 1e-20.'],
+    [{ tokens: 1.5 }, 'createBudget.tokens: must be a whole number above 0, got 1.5.'],
     [
       { usd: 1, per: 'week' },
-      'per: must be "run", "day" or "month", got "week". Leave it out for a budget for life.',
+      'createBudget.per: must be "run", "day" or "month", got "week". Leave it out for a budget for life.',
     ],
-    [{ usd: 1, reserve: 1 }, 'reserve: is a part of usd and must be below it, got 1 of 1.'],
-    [{ tokens: 9, reserve: 1 }, 'reserve: is a part of usd and must be below it, got 1 of undefined.'],
+    [{ usd: 1, reserve: 1 }, 'createBudget.reserve: is a part of usd and must be below it, got 1 of 1.'],
+    [
+      { tokens: 9, reserve: 1 },
+      'createBudget.reserve: is a part of usd and must be below it, got 1 of undefined.',
+    ],
     [
       { usd: 1, store: {} },
-      'store: must be a store that keeps budgets, such as fileStore() or sqliteStore() of @pawl/stores.',
+      'createBudget.store: must be a store that keeps budgets, such as fileStore() or sqliteStore() of @pawl/stores.',
     ],
     [
       { usd: 1, per: 'run', store: memoryStore() },
-      'store: has no use for a budget per run: what a run has spent is in its session. Leave it out.',
+      'createBudget.store: has no use for a budget per run: what a run has spent is in its session. Leave it out.',
     ],
     [
       { usd: 1, id: '../x' },
-      'id: must be 1 to 128 letters, digits, "_", "-" or ".", with no dot at either end, got "../x".',
+      'createBudget.id: must be 1 to 128 letters, digits, "_", "-" or ".", with no dot at either end, got "../x".',
     ],
     [
       { usd: 1, limit: 1 },

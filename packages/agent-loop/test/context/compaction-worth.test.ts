@@ -66,9 +66,15 @@ describe('what a compaction is worth', () => {
   });
 
   it.each([
-    [{ fromTokens: 1.5, toTokens: 1 }, 'fromTokens: must be a whole number, got 1.5.'],
-    [{ fromTokens: 10 }, 'toTokens: is missing: a number of tokens.'],
-    [{ fromTokens: 10, toTokens: 1, cache: '2h' }, 'cache: must be "5m", "1h" or "off", got "2h".'],
+    [
+      { fromTokens: 1.5, toTokens: 1 },
+      'compactionWorth.fromTokens: must be a whole number above 0, got 1.5.',
+    ],
+    [{ fromTokens: 10 }, 'compactionWorth.toTokens: is missing: a number of tokens.'],
+    [
+      { fromTokens: 10, toTokens: 1, cache: '2h' },
+      'compactionWorth.cache: must be "5m", "1h" or "off", got "2h".',
+    ],
     [{ fromTokens: 10, toTokens: 1, now: 1 }, 'there is no option "now"'],
   ])('checks what it is given: %j', (sizes, message) => {
     expect(() => compactionWorth({ model: 'claude-sonnet-5-5', ...sizes } as never)).toThrow(message);

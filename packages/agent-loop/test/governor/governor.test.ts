@@ -217,12 +217,21 @@ describe('options', () => {
   const [model, governor] = ['claude-sonnet-5-5', createGovernor()];
 
   test.each([
-    [() => createGovernor({ concurrency: 0 }), 'concurrency: must be a whole number above 0, got 0.'],
-    [() => createGovernor({ concurrency: 1.5 }), 'concurrency: must be a whole number above 0, got 1.5.'],
-    [() => createGovernor({ reserve: 1 }), 'reserve: must be a share from 0 to below 1, such as 0.2, got 1.'],
+    [
+      () => createGovernor({ concurrency: 0 }),
+      'createGovernor.concurrency: must be a whole number above 0, got 0.',
+    ],
+    [
+      () => createGovernor({ concurrency: 1.5 }),
+      'createGovernor.concurrency: must be a whole number above 0, got 1.5.',
+    ],
+    [
+      () => createGovernor({ reserve: 1 }),
+      'createGovernor.reserve: must be a share from 0 to below 1, such as 0.2, got 1.',
+    ],
     [
       () => createGovernor({ store: {} as never }),
-      'store: must have the functions tell(note) and follow(listener), got an object.',
+      'createGovernor.store: must have the functions tell(note) and follow(listener), got an object.',
     ],
     [
       () => createGovernor({ rpm: 5 } as never),

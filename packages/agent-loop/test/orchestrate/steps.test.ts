@@ -253,8 +253,8 @@ describe('misuse', () => {
 
   it.each([
     [{ concurency: 2 }, /there is no option "concurency"/],
-    [{ concurrency: 0 }, /concurrency: must be a number above 0, got 0/],
-    [{ concurrency: 1.5 }, /concurrency: must be a whole number, got 1.5/],
+    [{ concurrency: 0 }, /concurrency: must be a whole number above 0, got 0/],
+    [{ concurrency: 1.5 }, /concurrency: must be a whole number above 0, got 1.5/],
     [{ limits: { timeMs: -1 } }, /limits.timeMs: must be a number above 0/],
     [{ limits: { turns: 3 } }, /limits: there is no option "turns"/],
     [{ name: 'a/b' }, /name: must be 1 to 64 letters/],
@@ -333,7 +333,7 @@ describe('misuse', () => {
     await refused((team) => team.run('run', {} as never, 'Go.'), /expected an agent made by createAgent/);
     await refused(
       (team) => team.map('map', [1], () => 1, { concurrency: -1 }),
-      /concurrency: must be a number above 0/,
+      /concurrency: must be a whole number above 0/,
     );
     await refused(
       (team) => team.map('map', [1], () => 1, { concurrency: 0.5 }),

@@ -243,7 +243,7 @@ const ofAgents: Refusals = [
   [
     'a depth below 0',
     create({ limits: { depth: -1 } }),
-    'limits.depth: must be a number of 0 or above, got -1.',
+    'limits.depth: must be a whole number of 0 or above, got -1.',
   ],
   [
     'a wait below 0',

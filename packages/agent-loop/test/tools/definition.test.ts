@@ -82,12 +82,12 @@ describe('defineTool refuses', () => {
     [
       'a result size that is no number',
       define({ maxResultBytes: Number.NaN }),
-      'tool weather: maxResultBytes: must be a number above 0, got NaN.',
+      'tool weather: maxResultBytes: must be a whole number above 0, got NaN.',
     ],
     [
       'half a byte of a result',
       define({ maxResultBytes: 1.5 }),
-      'tool weather: maxResultBytes: must be a whole number, got 1.5.',
+      'tool weather: maxResultBytes: must be a whole number above 0, got 1.5.',
     ],
     [
       'a request of null',
@@ -291,7 +291,12 @@ describe('JSON Schema is refused that would be passed over in silence', () => {
 describe('createAgent refuses', () => {
   test.each<[string, () => unknown, string]>([
     ['no model', create({ model: '' }), 'model: expected a model id such as "claude-sonnet-5-5", got "".'],
-    ['half a turn', create({ limits: { turns: 1.5 } }), 'limits.turns: must be a whole number, got 1.5.'],
+    [
+      'half a turn',
+      create({ limits: { turns: 1.5 } }),
+      'limits.turns: must be a whole number above 0, got 1.5.',
+    ],
+    ['no turn', create({ limits: { turns: 0 } }), 'limits.turns: must be a whole number above 0, got 0.'],
     [
       'a time limit that a timer cannot wait for',
       create({ limits: { timeMs: Infinity } }),
