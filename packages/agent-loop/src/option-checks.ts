@@ -1,5 +1,6 @@
 import { scaled } from './money/amount.ts';
 import { ConfigError } from './errors.ts';
+import { optionHint } from './option-hint.ts';
 
 /** Longest wait of a timer, in milliseconds (24.8 days): a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -8,7 +9,11 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export function refuseUnknown(where: string, given: object, known: readonly string[]): void {
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
-    throw new ConfigError(where, `there is no option ${JSON.stringify(key)}. Known: ${known.join(', ')}.`);
+    const hint = optionHint(where, key, known);
+    throw new ConfigError(
+      where,
+      `there is no option ${JSON.stringify(key)}.${hint} Known: ${known.join(', ')}.`,
+    );
   }
 }
 

@@ -69,7 +69,7 @@ test.each<[given: unknown, message: string]>([
   [{}, 'context: does nothing: give compactAt, clearToolUsesAt or countFrom, in prompt tokens.'],
   [
     { compactat: 1 },
-    'context: there is no option "compactat". Known: compactAt, instructions, clearToolUsesAt, keepToolUses, countFrom.',
+    'context: there is no option "compactat". Did you mean compactAt? Known: compactAt, instructions, clearToolUsesAt, keepToolUses, countFrom.',
   ],
   [{ compactAt: 49_999 }, 'context.compactAt: must be at least 50,000 tokens, got 49999.'],
   [{ compactAt: 60_000.5 }, 'context.compactAt: must be a whole number above 0, got 60000.5.'],

@@ -38,7 +38,8 @@ const inScript = (script: (team: Team) => Promise<unknown>) => () => orchestrate
 
 type Refusals = readonly (readonly [given: string, call: () => unknown, message: string])[];
 
-const unknownRun = 'run options: there is no option "message". Known: signal, messages, model.';
+const unknownRun =
+  'run options: there is no option "message". Did you mean messages? Known: signal, messages, model.';
 const unknownInSession = 'run options: there is no option "messages". Known: signal.';
 const noStore = "store: expected a store, such as fileStore('.pawl/sessions'), got ";
 const anAbortController = 'signal: expected an AbortSignal, got an AbortController. Pass controller.signal.';
@@ -68,7 +69,11 @@ const unknown: Refusals = [
     () => loadSession(odd({ agent, store, id: 'a', path: 'b' })),
     'loadSession: there is no option "path". Known: agent, store, id, onPrefixChange, forkId, file, entries.',
   ],
-  ['drain', () => drain(odd({ deadline: 1 })), 'drain: there is no option "deadline". Known: deadlineMs.'],
+  [
+    'drain',
+    () => drain(odd({ deadline: 1 })),
+    'drain: there is no option "deadline". Did you mean deadlineMs? Known: deadlineMs.',
+  ],
   [
     'team.map',
     inScript((team) => team.map('all', [1], () => 1, odd({ limit: 1 }))),
@@ -77,7 +82,7 @@ const unknown: Refusals = [
   [
     'team.step',
     inScript((team) => team.step('one', () => 1, odd({ inputs: 1 }))),
-    'step: there is no option "inputs". Known: input.',
+    'step: there is no option "inputs". Did you mean input? Known: input.',
   ],
 ];
 

@@ -62,7 +62,7 @@ describe('defineTool refuses', () => {
     [
       'a misspelt option',
       define({ timeout: 500 }),
-      'tool weather: there is no option "timeout". Known: name, description, input, request, run, effect, reconcile, access, approve, timeoutMs, maxResultBytes.',
+      'tool weather: there is no option "timeout". Did you mean timeoutMs? Known: name, description, input, request, run, effect, reconcile, access, approve, timeoutMs, maxResultBytes.',
     ],
     [
       'an effect it does not know',
@@ -122,7 +122,7 @@ describe('defineTool refuses', () => {
     [
       'an unknown behaviour for a tool of the SDK',
       () => defineTool(sdkTool(), { timeout: 3 } as never),
-      'tool sdk: there is no option "timeout". Known: effect, reconcile, access, approve, timeoutMs, maxResultBytes.',
+      'tool sdk: there is no option "timeout". Did you mean timeoutMs? Known: effect, reconcile, access, approve, timeoutMs, maxResultBytes.',
     ],
     [
       'a tool of the SDK whose schema is empty',
@@ -131,6 +131,40 @@ describe('defineTool refuses', () => {
     ],
   ])('%s', (_, make, message) => {
     expect(refusal(make)).toBe(message);
+  });
+});
+
+describe('an option that there is not is told what is meant where that is sure', () => {
+  const asked = (make: () => unknown) => /"\. (.*?) ?Known: /.exec(refusal(make))?.[1];
+
+  test.each([
+    ['systemPrompt', 'Did you mean system?'],
+    ['maxTurns', 'Did you mean limits.turns?'],
+    ['max_turns', 'Did you mean limits.turns?'],
+    ['max_tokens', 'Did you mean maxTokens?'],
+    ['ouptut', 'Did you mean output?'],
+    ['aprovalExpryMs', 'Did you mean approvalExpiryMs?'],
+    ['apiKey', 'Did you mean client: new Anthropic({ apiKey })?'],
+    ['baseURL', 'Did you mean client: new Anthropic({ baseURL })?'],
+    ['temperature', 'The API takes no temperature any more: leave it out.'],
+    ['top_p', 'The API takes no top_p any more: leave it out.'],
+    ['verbose', ''],
+    ['constructor', ''],
+    ['nam', ''],
+  ])('createAgent: %s', (key, hint) => {
+    expect(asked(create({ [key]: 1 }))).toBe(hint);
+  });
+
+  test.each([
+    ['inputSchema', 'Did you mean input?'],
+    ['execute', 'Did you mean run?'],
+    ['maxTurns', ''],
+  ])('defineTool: %s', (key, hint) => {
+    expect(asked(define({ [key]: 1 }))).toBe(hint);
+  });
+
+  test('limits: maxTurns', () => {
+    expect(asked(create({ limits: { maxTurns: 1 } }))).toBe('Did you mean turns?');
   });
 });
 
@@ -305,7 +339,7 @@ describe('createAgent refuses', () => {
     [
       'a hook it does not know',
       create({ hooks: { beforeTools() {} } }),
-      'hooks: there is no option "beforeTools". Known: beforeRequest, afterReply, beforeTool, afterTool, onEvent.',
+      'hooks: there is no option "beforeTools". Did you mean beforeTool? Known: beforeRequest, afterReply, beforeTool, afterTool, onEvent.',
     ],
     [
       'a hook that is no function',
@@ -403,8 +437,8 @@ describe('createAgent refuses', () => {
   });
 
   test('an option or a limit it does not know, and names those it knows', () => {
-    expect(refusal(create({ maxTurns: 3 }))).toMatch(
-      /^createAgent: there is no option "maxTurns"\. Known: name, description, model, system, /,
+    expect(refusal(create({ verbose: true }))).toMatch(
+      /^createAgent: there is no option "verbose"\. Known: name, description, model, system, /,
     );
     expect(refusal(create({ limits: { steps: 3 } }))).toMatch(
       /^limits: there is no option "steps"\. Known: turns, timeMs, idleMs, /,
