@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
-import { createAgent, defineTool, RunError } from '@pawl/agent-loop';
+import { ConfigError, createAgent, defineTool, RunError } from '@pawl/agent-loop';
 import { apiError, createEmulator, reply, script, type Step, toolUse } from '@pawl/emulator';
 import { describe, expect, test, vi } from 'vitest';
 import { openProgress, renderProgress } from '../../src/progress/index.ts';
@@ -35,6 +35,21 @@ const steps = [reply(toolUse('look', { where: 'here' })), reply('There.')];
 const quiet = (text: string): string => text.replaceAll(/[\d.]+k? in.*/g, '...');
 
 describe('renderProgress', () => {
+  test.each<[string, (agent: ReturnType<typeof agentOf>) => unknown, string]>([
+    ['a promise', () => Promise.resolve(), 'a promise, such as run() gives'],
+    ['an agent', (agent) => agent, 'an agent or a session'],
+    ['nothing', () => undefined, 'something without events'],
+  ])('says what to give it in place of %s', async (_, given, got) => {
+    const { out, written } = terminal(true);
+    await expect(renderProgress(given(agentOf(steps)) as never, { out })).rejects.toThrow(
+      new ConfigError(
+        'renderProgress',
+        `expected a stream of events, got ${got}. Give it agent.stream(...) or session.stream(...): it resolves with the result.`,
+      ),
+    );
+    expect(written()).toBe('');
+  });
+
   test('gives the result of the stream, and writes lines where there is no terminal', async () => {
     const { out, written } = terminal(false);
     const result = await renderProgress(agentOf(steps).stream('Where?'), { out });
