@@ -157,7 +157,7 @@ async function runAndWait(
 function endOfProblem(error: unknown, name: string, maxResultBytes: number): unknown {
   if (RunError.is(error)) return new ServedEnd('error', shapeOutput(problemOf(name, error), maxResultBytes));
   if (error instanceof ChildRefused)
-    return new ServedEnd('error', `The subagent "${name}" was not started: ${error.message}.`);
+    return new ServedEnd('error', `The subagent "${name}" was not started: ${sentence(error.message)}`);
   if (error instanceof ChildLost)
     return new ServedEnd(
       'unknown',
@@ -246,7 +246,12 @@ function problemOf(name: string, ended: ChildEnded): string {
     .flatMap(({ role, content }) => (role === 'assistant' ? textsOf(content) : []))
     .join('\n\n');
   const found = said === '' ? ' It had found nothing yet.' : `\nWhat it had said until then:\n\n${said}`;
-  return `The subagent "${name}" ${what}${why ? `: ${why}` : ''}.${found}`;
+  return `The subagent "${name}" ${sentence(`${what}${why ? `: ${why}` : ''}`)}${found}`;
+}
+
+/** With a full stop, where it has none of its own, as many errors have. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function textsOf(content: string | readonly ContentBlockParam[]): string[] {

@@ -177,7 +177,8 @@ export class ScriptRun {
     if (this.#asked.has(path)) {
       throw new ConfigError(
         'name',
-        `two steps of the script are named ${JSON.stringify(path)}. A step is found again by its name: give each its own, such as \`draft-\${round}\`.`,
+        `two steps of the script are named ${JSON.stringify(path)}. A step is found again by its name: give each its own, such as \`draft-\${round}\`. ` +
+          'Within map, all and race take steps with the team that the function is given, whose names are those of its branch: (item, team) => team.run(...).',
       );
     }
     this.#asked.add(path);

@@ -281,6 +281,10 @@ describe('misuse', () => {
       await team.step('draft', () => 2);
     }, /two steps of the script are named "draft".*give each its own/);
     await refused(
+      (team) => team.map('m', [1, 2], () => team.step('a', () => 1)),
+      /two steps of the script are named "a".* Within map, all and race take steps with the team that the function is given/,
+    );
+    await refused(
       (team) =>
         team.all('both', [
           (inner) => inner.step('a', (own) => Promise.all([own.step('b', () => 1), own.step('b', () => 2)])),

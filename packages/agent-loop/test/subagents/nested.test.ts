@@ -126,7 +126,11 @@ describe('subagents', () => {
     const f = family({
       lead: (turn) =>
         turn === 0
-          ? reply(['limited', 'refusing', 'failing', 'long'].map((name) => toolUse(name, { task: 'Go.' })))
+          ? reply(
+              ['limited', 'refusing', 'failing', 'broken', 'long'].map((name) =>
+                toolUse(name, { task: 'Go.' }),
+              ),
+            )
           : reply('Done.'),
       limited: () => reply([text('I saw smoke.'), toolUse('look', {})]),
       refusing: () => reply('No.', { stopReason: 'refusal' }),
@@ -138,6 +142,7 @@ describe('subagents', () => {
         f.agent('limited', { tools: [look], limits: { turns: 1 } }),
         f.agent('refusing'),
         f.agent('failing'),
+        f.agent('broken', { hooks: { beforeRequest: () => Promise.reject(new Error('There is no disk.')) } }),
         f.agent('long'),
       ],
     });
@@ -147,6 +152,7 @@ describe('subagents', () => {
       'The subagent "limited" reached its limit of turns: limits.turns (1) is reached.\nWhat it had said until then:\n\nI saw smoke.',
       expect.stringMatching(/^The subagent "refusing" declined the task/),
       expect.stringMatching(/^The subagent "failing" could not go on: .*It had found nothing yet\.$/),
+      'The subagent "broken" could not go on: The beforeRequest hook failed: There is no disk. It had found nothing yet.',
       'The subagent "long" was cut off: its answer was longer than its maxTokens.\nWhat it had said until then:\n\nAnd then',
     ]);
   });
