@@ -210,8 +210,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     id: 'any-agent-will-do',
     file: `${LOOP}/session/fingerprint.ts`,
-    find: 'JSON.stringify([params.model, canonical(params.system ?? null), tools])',
-    replace: 'JSON.stringify([params.model, tools])',
+    find: '[model, canonical(system ?? null), ',
+    replace: '[model, String(system === null), ',
     breaks: '1: another system prompt is never sent silently',
   },
   {

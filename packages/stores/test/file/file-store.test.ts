@@ -47,7 +47,10 @@ describe('the options of a file store', () => {
     const known = 'Known: blobBytes, checkpointBytes, fileSystem.';
     const misspelt: object = { checkpointByte: 1 };
     expect(() => fileStore('x', misspelt)).toThrow(
-      new ConfigError('fileStore', `there is no option "checkpointByte". ${known}`),
+      new ConfigError(
+        'fileStore',
+        `there is no option "checkpointByte". Did you mean checkpointBytes? ${known}`,
+      ),
     );
   });
 

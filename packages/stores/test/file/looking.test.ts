@@ -67,7 +67,7 @@ describe('repairSession', () => {
     [{}, 'into: needs the path of the folder that the copy is to go to, got undefined.'],
     [{ into: '' }, 'into: needs the path of the folder that the copy is to go to, got "".'],
     [{ into: 7 }, 'into: needs the path of the folder that the copy is to go to, got 7.'],
-    [{ inot: 'x' }, 'repairSession: there is no option "inot". Known: into, fileSystem.'],
+    [{ inot: 'x' }, 'repairSession: there is no option "inot". Did you mean into? Known: into, fileSystem.'],
   ])('needs to know where to, which %j does not say', async ([options, message]) => {
     await using folder = await temporaryFolder();
     const journal = await fileStore(folder.path).open('s');

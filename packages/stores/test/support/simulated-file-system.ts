@@ -46,7 +46,8 @@ interface Change {
 
 /**
  * A file system with a page cache and a disk. What is not synced survives the death of the process but not a loss of
- * power: then each unsynced write may be there, in part, by sectors, or not at all, and each unsynced name likewise.
+ * power: then the unsynced writes may be there, up to some byte of one, by sectors, or not at all, and each unsynced name
+ * or not.
  */
 export class SimulatedFileSystem implements FileSystem {
   readonly #random: Random;
@@ -108,18 +109,26 @@ export class SimulatedFileSystem implements FileSystem {
       if (mode === 2 && index < kept) inode.disk = put(inode.disk, at, bytes);
       if (mode === 2 && index === kept)
         inode.disk = put(inode.disk, at, bytes.subarray(0, this.#random.below(bytes.length + 1)));
-      if (mode === 3) this.#putSectors(inode, at, bytes);
     }
+    if (mode === 3) this.#putSectors(inode);
     inode.unsynced = [];
     inode.cache = Buffer.from(inode.disk);
   }
 
-  #putSectors(inode: Inode, at: number, bytes: Uint8Array): void {
-    for (let from = 0; from < bytes.length;) {
-      const to = Math.min(bytes.length, from + SECTOR - ((at + from) % SECTOR));
-      if (this.#random.chance(0.5)) inode.disk = put(inode.disk, at + from, bytes.subarray(from, to));
-      from = to;
-    }
+  /** Disks write whole sectors: each holds what the cache held of it at some moment, after any of the writes to it. */
+  #putSectors(inode: Inode): void {
+    const bySector = new Map<number, Write[]>();
+    for (const { at, bytes } of inode.unsynced)
+      for (let from = 0; from < bytes.length;) {
+        const sector = Math.floor((at + from) / SECTOR);
+        const to = Math.min(bytes.length, (sector + 1) * SECTOR - at);
+        const writes = bySector.get(sector) ?? [];
+        bySector.set(sector, [...writes, { at: at + from, bytes: bytes.subarray(from, to) }]);
+        from = to;
+      }
+    for (const writes of bySector.values())
+      for (const { at, bytes } of writes.slice(0, this.#random.below(writes.length + 1)))
+        inode.disk = put(inode.disk, at, bytes);
   }
 
   open(path: string, how: 'read' | 'create' | 'overwrite') {
