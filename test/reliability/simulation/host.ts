@@ -60,7 +60,8 @@ export class Host {
       },
       seams: {
         now: () => this.now.count(),
-        monotonic: () => this.now.count(),
+        // Who waits until a moment, and is woken by a timer, has to find that it has come.
+        monotonic: () => this.now.life.now + this.now.count() / 1e6,
         random: () => 0.5,
         id: (prefix) => `${prefix}_${this.now.count()}`,
         timer: (ms, fire) => this.now.life.timer(ms, fire),

@@ -51,6 +51,11 @@ export class Life {
     return this.dead ? never() : undefined;
   }
 
+  /** Milliseconds since it began, as its timers count them. */
+  get now(): number {
+    return this.#now;
+  }
+
   /** Time stands still until nothing else is left to do. */
   timer(ms: number, fire: () => void): () => void {
     const timer = { due: this.#now + ms, fire };
