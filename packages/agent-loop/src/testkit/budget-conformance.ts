@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { BudgetStore } from '../money/budget-store.ts';
+import { runOnItsOwn } from './conformance/case.ts';
 import type { ConformanceCase } from './store-conformance.ts';
 
 /** A store of budgets, fresh and empty. */
@@ -78,14 +79,7 @@ export function budgetStoreConformance(harness: {
   return CASES.map(({ name, check }) => ({
     name,
     skip: false,
-    async run() {
-      const under = await harness.create();
-      try {
-        await check(under);
-      } finally {
-        await under.close();
-      }
-    },
+    run: () => runOnItsOwn(harness, check),
   }));
 }
 

@@ -5,7 +5,7 @@ import type { Journal, JournalStore } from '../journal/journal.ts';
 import { sliceText } from '../journal/kept-message.ts';
 import { contentOf, sampleEntries } from './sample-entries.ts';
 import { all, rejects } from './conformance/checks.ts';
-import type { Case } from './conformance/case.ts';
+import { type Case, runOnItsOwn } from './conformance/case.ts';
 import type { ConformanceCase, StoreHarness } from './store-conformance.ts';
 
 const ENTRIES = sampleEntries(90, { resultSize: 200 });
@@ -133,14 +133,7 @@ export function checkpointConformance(harness: Pick<StoreHarness, 'create'>): re
   return CASES.map(({ name, check }) => ({
     name,
     skip: false,
-    async run() {
-      const under = await harness.create();
-      try {
-        await check(under);
-      } finally {
-        await under.close();
-      }
-    },
+    run: () => runOnItsOwn(harness, check),
   }));
 }
 

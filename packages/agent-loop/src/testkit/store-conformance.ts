@@ -1,4 +1,4 @@
-import type { StoreTopic, StoreUnderTest } from './conformance/case.ts';
+import { runOnItsOwn, type StoreTopic, type StoreUnderTest } from './conformance/case.ts';
 import { KEEPING } from './conformance/keeping.ts';
 import { OWNERS } from './conformance/owners.ts';
 import { SESSIONS } from './conformance/sessions.ts';
@@ -27,13 +27,6 @@ export function storeConformance(harness: StoreHarness): readonly ConformanceCas
   return [...KEEPING, ...OWNERS, ...SESSIONS].map(({ name, topic, check }) => ({
     name,
     skip: (topic && harness.omit?.[topic]) ?? false,
-    async run() {
-      const under = await harness.create();
-      try {
-        await check(under);
-      } finally {
-        await under.close();
-      }
-    },
+    run: () => runOnItsOwn(harness, check),
   }));
 }

@@ -18,3 +18,16 @@ export interface Case {
   readonly topic?: StoreTopic;
   readonly check: (under: StoreUnderTest) => Promise<void>;
 }
+
+/** Runs one on a store of its own, which is cleaned up however it ends. */
+export async function runOnItsOwn<Under extends { close(): void | PromiseLike<void> }>(
+  harness: { create(): Under | Promise<Under> },
+  check: (under: Under) => Promise<void>,
+): Promise<void> {
+  const under = await harness.create();
+  try {
+    await check(under);
+  } finally {
+    await under.close();
+  }
+}
