@@ -39,7 +39,7 @@ async function outlive(world: ScriptWorld, lives: number, pick: (life: number) =
 }
 
 describe('a script whose process is killed', () => {
-  const { trials } = campaign({ suite: 40, ci: 1000, full: 1000 });
+  const { trials } = campaign({ suite: 24, ci: 1000, full: 1000 });
 
   it.each([8, 1])(
     'at any append of any journal, before and after it is kept: run again, it comes to the same (concurrency %i)',
@@ -102,7 +102,7 @@ function drawAct(random: Random, depth: number, name: string): Act {
 }
 
 describe('scripts drawn from chance', () => {
-  const { trials, seed } = campaign({ suite: 40, ci: 400, full: 10_000 });
+  const { trials, seed } = campaign({ suite: 24, ci: 400, full: 10_000 });
 
   it(
     `${trials} of them, from seed ${seed}: killed anywhere, they come to the same`,

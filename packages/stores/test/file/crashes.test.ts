@@ -65,7 +65,7 @@ describe('crashes of a simulated machine', { timeout: patienceMs }, () => {
   );
 
   test('crash upon crash, with full disks, failing syncs and short writes', async () => {
-    const { trials, seed } = campaign({ suite: 200, ci: 2000, full: 1_000_000 });
+    const { trials, seed } = campaign({ suite: 120, ci: 2000, full: 1_000_000 });
     console.log(`crashes: ${trials} trials from seed ${seed}`);
     for (let trial = 0; trial < trials; trial += 1) {
       const random = randomFrom(seed + trial);
