@@ -3,7 +3,7 @@ import type { Bench } from '../bench.ts';
 import { contenders } from '../contenders/index.ts';
 import type { ContenderId } from '../contenders/index.ts';
 import { cpuMs } from '../clock.ts';
-import { loadContender, peakRssBytes, runPlan, settle, spentBy } from '../measure.ts';
+import { loadContender, peakRssBytes, runPlan, spentBy } from '../measure.ts';
 import type { Params, Scenario } from '../scenario.ts';
 import type { Goal, Table } from '../section.ts';
 import { figures, median, ratioOf, short, spread, times } from '../stats.ts';
@@ -18,8 +18,8 @@ async function measure(params: Params): Promise<Sample> {
   const steps = Number(params['steps']);
   const writeBytes = Number(params['writeBytes']);
   const result = 'r'.repeat(Number(params['resultBytes']));
+  // No garbage is collected by force in between: that throws compiled code away.
   await runPlan(contender, { steps: warmUpSteps, writeBytes }, async () => result);
-  await settle();
   const marks: number[] = [];
   const spent = await spentBy(() =>
     runPlan(contender, { steps, writeBytes }, async () => {
