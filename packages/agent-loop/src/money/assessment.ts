@@ -21,8 +21,6 @@ const bounds = new WeakMap<SessionState, PromptBound>();
 export class Assessor {
   readonly served: Served;
   readonly bound: PromptBound;
-  #params: RequestParams | undefined;
-  #hidden: HiddenCosts | undefined;
   #latest: Assessment | undefined;
 
   constructor(spec: AgentSpec, state: SessionState | null) {
@@ -35,17 +33,8 @@ export class Assessor {
   /** A request with these fields of the run. */
   assess(params: RequestParams, request: ModelRequest): Assessment {
     if (this.#latest?.request === request) return this.#latest;
-    const hidden = this.#hidden && this.#params === params ? this.#hidden : hiddenCosts(params);
-    this.#params = params;
-    this.#hidden = hidden;
-    return (this.#latest = new Assessment(this, { params, request, hidden }));
+    return (this.#latest = new Assessment(this, params, request));
   }
-}
-
-interface Assessed {
-  readonly params: RequestParams;
-  readonly request: ModelRequest;
-  readonly hidden: HiddenCosts;
 }
 
 interface Asked {
@@ -64,12 +53,12 @@ export class Assessment {
   /** Several gates ask the same. */
   #last: (Asked & { readonly worst: WorstCase }) | undefined;
 
-  constructor(by: Assessor, { params, request, hidden }: Assessed) {
+  constructor(by: Assessor, params: RequestParams, request: ModelRequest) {
     this.request = request;
     this.#by = by;
     this.#params = params;
-    this.#hidden = hidden;
-    this.glance = by.bound.glance(params, request, hidden.added);
+    this.#hidden = hiddenCosts(params);
+    this.glance = by.bound.glance(params, request, this.#hidden.added);
   }
 
   /** Whether `count_tokens` can make the bound tighter. */
