@@ -3,7 +3,6 @@ import { ConfigError, messageOf } from '../errors.ts';
 import type { Entry } from '../journal/events.ts';
 import { JournalError, type JournalDamage, type JournalStore } from '../journal/journal.ts';
 import { checkFunction, checkOptions, checkStore, checkText } from '../option-checks.ts';
-import type { PendingApproval } from '../loop/result.ts';
 import { SessionState } from '../journal/session-state.ts';
 import { systemSeams } from '../seams.ts';
 import { askedBelow } from '../session/asked-below.ts';
@@ -62,10 +61,10 @@ async function lookAtFile(file: string): Promise<Diagnosis> {
   if (!isSaved(text)) return lookAtTranscript(text);
   try {
     const { entries } = await readSession(file);
-    return diagnosis('saved session', entries, []);
+    return await diagnosis('saved session', entries, []);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return diagnosis('saved session', [], [{ kind: 'problem', message: messageOf(error) }]);
+    return await diagnosis('saved session', [], [{ kind: 'problem', message: messageOf(error) }]);
   }
 }
 
@@ -119,10 +118,7 @@ async function lookAtStore({
     if (kind === 'damage') found.push({ kind: 'problem', message: `${placeOf(finding)}; ${remedy}` });
     else found.push({ kind: 'note', message: `${kind}: ${placeOf(finding)}` });
   }
-  const state = new SessionState();
-  for (const entry of entries) state.apply(entry);
-  const below = await askedBelow(store, state, (name) => strangerNamed(name, systemSeams));
-  return diagnosis('session', entries, found, below);
+  return diagnosis('session', entries, found, store);
 }
 
 function problemOf(error: JournalError): SessionFinding {
@@ -135,13 +131,17 @@ function placeOf({ where, from, to, message }: JournalDamage): string {
 
 const ORDER = ['problem', 'waiting', 'note'] as const;
 
-function diagnosis(
+/** `store`: where the sessions of its children are. */
+async function diagnosis(
   what: Diagnosis['what'],
   entries: readonly Entry[],
   found: readonly SessionFinding[],
-  below: readonly PendingApproval[] = [],
-): Diagnosis {
-  const told = [...found, ...findingsOf(entries, below)];
+  store?: JournalStore,
+): Promise<Diagnosis> {
+  const state = new SessionState();
+  for (const entry of entries) state.apply(entry);
+  const below = store ? await askedBelow(store, state, (name) => strangerNamed(name, systemSeams)) : [];
+  const told = [...found, ...findingsOf(entries, state, below)];
   const healthy = told.every(({ kind }) => kind !== 'problem');
   // Nothing goes on in a damaged session.
   const all = healthy

@@ -1,7 +1,7 @@
 import type { ToolUseBlock } from '../api.ts';
 import type { Entry } from '../journal/events.ts';
 import type { PendingApproval } from '../loop/result.ts';
-import { SessionState } from '../journal/session-state.ts';
+import type { SessionState } from '../journal/session-state.ts';
 
 /** Something worth telling about a session. */
 export interface SessionFinding {
@@ -11,20 +11,18 @@ export interface SessionFinding {
 }
 
 /**
- * What the entries of a session tell about it. `entries` may end early, where it is damaged. `below` are the calls that
- * children wait with that were cut off.
+ * What the entries of a session, and what they fold into, tell about it. They may end early, where it is damaged. `below`
+ * are the calls that children wait with that were cut off.
  */
 export function findingsOf(
   entries: readonly Entry[],
-  below: readonly PendingApproval[] = [],
+  state: SessionState,
+  below: readonly PendingApproval[],
 ): readonly SessionFinding[] {
-  const state = new SessionState();
   const findings: SessionFinding[] = [];
-  for (const [index, entry] of entries.entries()) {
-    if (entry.seq !== index)
-      findings.push({ kind: 'problem', message: `entry ${index} says that it is entry ${entry.seq}` });
-    state.apply(entry);
-  }
+  for (const [index, { seq }] of entries.entries())
+    if (seq !== index)
+      findings.push({ kind: 'problem', message: `entry ${index} says that it is entry ${seq}` });
   if (entries.length > 0 && !state.prefix)
     findings.push({ kind: 'note', message: 'it has not been opened by an agent yet' });
   return [...findings, ...waitingFor(state), ...waitingBelow(state, below), ...notesOn(entries)];
