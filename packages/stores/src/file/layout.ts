@@ -4,7 +4,7 @@ import { join } from 'node:path';
 export const FORMAT_VERSION = 1;
 
 const SEGMENT = /^(\d{6,15})\.jsonl$/;
-const CHECKPOINT = /^checkpoint(\.\d+\.part)?$/;
+const CHECKPOINT = /^checkpoint(?:\.(\d+)\.part)?$/;
 const BLOB = /^[0-9a-f]{64}(\.\d+\.part)?$/;
 
 /** The file of an epoch's segment. */
@@ -43,7 +43,7 @@ export function checkpointPartPath(directory: string, epoch: number): string {
 /** The epochs whose owners have such a file among these. */
 export function checkpointPartsIn(names: readonly string[]): number[] {
   return names.flatMap((name) => {
-    const [, epoch] = /^checkpoint\.(\d+)\.part$/.exec(name) ?? [];
+    const [, epoch] = CHECKPOINT.exec(name) ?? [];
     return epoch === undefined ? [] : [Number(epoch)];
   });
 }
