@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { ConfigError, JournalError } from '@pawl/agent-loop/store';
+import { ConfigError } from '@pawl/agent-loop/store';
 import { fileStore } from '@pawl/stores/file';
 import { describe, expect, test } from 'vitest';
+import { expectIoErrors } from '../support/expect-io-errors.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { writeTree } from '../support/tree.ts';
 
@@ -27,17 +28,7 @@ describe('the folder of a file store', () => {
       await using folder = await temporaryFolder();
       writeFileSync(`${folder.path}/file`, '');
       const store = fileStore(`${folder.path}/${path}`);
-      for (const ask of [
-        () => store.open('a'),
-        () => store.open('a', { readonly: true }),
-        () => store.list(),
-        () => store.delete('a'),
-        () => store.updateBudget('a', () => ''),
-      ]) {
-        const error: unknown = await ask().catch((thrown: unknown) => thrown);
-        expect(error).toBeInstanceOf(JournalError);
-        expect(error).toMatchObject({ code: 'io', message: expect.stringContaining('ENOTDIR') as string });
-      }
+      await expectIoErrors(store, 'ENOTDIR');
     },
   );
 });

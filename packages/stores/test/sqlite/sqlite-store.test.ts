@@ -12,6 +12,7 @@ import type { SqliteStore } from '@pawl/stores/sqlite';
 import { describe, expect, test } from 'vitest';
 import { campaign, patienceMs } from '../../../../test/support/campaign.ts';
 import { sourceFlags } from '../../../../test/support/node-flags.ts';
+import { expectIoErrors } from '../support/expect-io-errors.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 describe('SQLite store', () => {
@@ -134,17 +135,7 @@ describe('SQLite store', () => {
       [`${folder.path}/file/deep/sessions.db`, 'ENOTDIR'],
     ] as const) {
       await using store = sqliteStore(path);
-      for (const ask of [
-        () => store.open('a'),
-        () => store.open('a', { readonly: true }),
-        () => store.list(),
-        () => store.delete('a'),
-        () => store.updateBudget('a', () => ''),
-      ]) {
-        const error: unknown = await ask().catch((thrown: unknown) => thrown);
-        expect(error).toBeInstanceOf(JournalError);
-        expect(error).toMatchObject({ code: 'io', message: expect.stringContaining(reason) as string });
-      }
+      await expectIoErrors(store, reason);
     }
   });
 
